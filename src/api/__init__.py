@@ -1,0 +1,1 @@
+"""The faces of the ledger: HTTP and command line. Translates; decides nothing."""
