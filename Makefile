@@ -55,7 +55,7 @@ lock: $(VENV)/.dev
 
 # Debian splits ensurepip off into python3-venv; without it the machine's own pip fills the environment.
 $(VENV)/.build: requirements/build.lock
-	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
 	[ -x $(BIN)/pip ] && $(INSTALL) $< || $(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r $<
 	@touch $@
 
