@@ -1,0 +1,82 @@
+"""Deciding: a command goes in, a unit of records comes out, and one pure function decides.
+
+    decide(account, command, context) -> Decision        advance(account, until, context) -> Decision
+
+Pure, synchronous, no I/O, no clock of its own. A decision is taken at the event's `time`, never at the wall clock. Refusals are
+named and checked in the order in which this file and the family's function read.
+"""
+
+from collections.abc import Callable
+
+from ledger.account import Account
+from ledger.deciding.command import AHEAD_MAX_MINUTES, Command, Context, Decision, NeedsHistory
+from ledger.deciding.joining import opened_from, signed_up
+from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
+from ledger.deciding.program import ProgramDecision, decide_program
+from ledger.deciding.refunds import refund, returned
+from ledger.deciding.trade import delivered, purchase
+from ledger.deciding.unit import Unit
+from ledger.errors import FormError, NotPermitted
+from ledger.instants import DAY, MINUTE, show
+
+__all__ = ["Command", "Context", "Decision", "NeedsHistory", "ProgramDecision", "advance", "decide", "decide_program"]
+
+_FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
+    "customer.signed_up": signed_up,
+    "purchase.recorded": purchase,
+    "purchase.refunded": refund,
+    "purchase.returned": returned,
+    "order.delivered": delivered,
+    "points.granted": granted,
+    "points.redeemed": redeemed,
+    "points.redemption_reversed": redemption_reversed,
+    "points.adjusted": adjusted,
+    "account.opened_from": opened_from,
+}
+
+
+def decide(account: Account, command: Command, context: Context) -> Decision:
+    """Decide an event on a customer's stream.
+
+    Args:
+        account: the state of the stream's head; left as it is.
+        command: the event, its data validated.
+        context: rules and places, the writer's clock, and the stream's records where they were asked for.
+
+    Returns:
+        What fell due on the way, what the event makes untrue of it, and the event's own record, in this order.
+
+    Raises:
+        FormError: `time_in_future`.
+        NotPermitted: older than the rules allow without the scope `backdate`.
+        NeedsHistory: decide again with the stream's records.
+        Refused: a named no; nothing is changed.
+    """
+    instant = _instant_of(command, context)
+    rules = context.state.rules.at(instant)
+    if not command.may_backdate and command.time < context.now - rules.document.backdate_days * DAY:
+        raise NotPermitted(
+            f"Events older than {rules.document.backdate_days} days need the scope 'backdate'.",
+            scope="backdate",
+            backdate_days=rules.document.backdate_days,
+        )
+    unit = Unit(account, context, command.subject, instant, rules)
+    unit.advance(instant)
+    return _FAMILIES[command.type](unit, command)
+
+
+def advance(account: Account, subject: str, until: int, context: Context) -> Decision:
+    """What falls due on a customer's stream by an instant; the records may be none."""
+    unit = Unit(account, context, subject, until, context.state.rules.at(until))
+    unit.advance(until)
+    return Decision(unit.records, unit.account)
+
+
+def _instant_of(command: Command, context: Context) -> int:
+    if command.time > context.now + AHEAD_MAX_MINUTES * MINUTE:
+        raise FormError(
+            f"The event is dated more than {AHEAD_MAX_MINUTES} minutes ahead of the ledger's clock.",
+            code="time_in_future",
+            errors=[{"pointer": "/time", "reason": f"the ledger's clock shows {show(context.now)}"}],
+        )
+    return min(command.time, context.now)

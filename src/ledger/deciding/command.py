@@ -1,0 +1,67 @@
+"""What a decision is given, and what it gives back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ledger.account import Account
+from ledger.program import ProgramState
+from ledger.records import Record, source_key
+
+AHEAD_MAX_MINUTES = 5
+
+
+@dataclass(slots=True)
+class Command:
+    """An event as posted, its data validated. `time` in microseconds.
+
+    Attributes:
+        expected_version: the stream's version the sender insists on, or None.
+        may_backdate: whether the sender's key has the scope for events older than `backdate_days`.
+    """
+
+    source: str
+    id: str
+    type: str
+    subject: str
+    time: int
+    data: dict[str, Any]
+    actor: str
+    expected_version: int | None = None
+    may_backdate: bool = True
+    source_key: UUID = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source_key = source_key(self.source, self.id)
+
+
+@dataclass(slots=True)
+class Context:
+    """What a decision may know besides the account.
+
+    Attributes:
+        program: name of the program.
+        now: the writer's clock, microseconds; no decision asks a clock of its own.
+        state: the program's own state: rules and places.
+        history: all records of the customer's stream in order of version, or None where they were not read.
+    """
+
+    program: str
+    now: int
+    state: ProgramState
+    history: list[Record] | None = None
+
+
+@dataclass(slots=True)
+class Decision:
+    """The records of a unit in order, the event's own last, and the account after them.
+
+    `recorded_at`, `prev` and `unit` are stamped by the writer, just before sending.
+    """
+
+    records: list[Record]
+    account: Account
+
+
+class NeedsHistory(Exception):
+    """The decision needs the stream's records; decide again with `Context.history`."""

@@ -1,0 +1,202 @@
+"""Refunds and returns: which lines they undo, and what those lines earned is taken back.
+
+The earning rule is never run backwards. An earning is due back in the proportion of its base that was refunded, cumulated and
+rounded down, so that a full refund in any number of parts takes back exactly what was earned.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.deciding.command import Command, Decision
+from ledger.deciding.places import where
+from ledger.deciding.trade import check_currency, order_reference
+from ledger.deciding.unit import Unit
+from ledger.errors import LineUnknown, PurchaseUnknown, RefundExceedsPurchase
+from ledger.events import milli
+from ledger.history import Earning, Line, Order
+from ledger.lots import Free, chosen, total
+from ledger.money import split
+from ledger.records import Posting
+
+ASSET = "points"
+
+
+@dataclass(slots=True)
+class Undone:
+    """What a refund undoes of an order: (line, minor units, thousandths of quantity)."""
+
+    order: Order
+    lines: list[tuple[int, int, int]]
+
+
+def refund(unit: Unit, command: Command) -> Decision:
+    """Record a refund and take back what the refunded lines earned.
+
+    Raises:
+        PurchaseUnknown: kept until the purchase arrives.
+        LineUnknown, RefundExceedsPurchase
+    """
+    data = command.data
+    reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
+    order = unit.timeline.orders.get(reference)
+    if order is None:
+        raise PurchaseUnknown(waits_for=reference, order_id=data["order_id"])
+    undone = Undone(order, _named_lines(order, data) if "lines" in data else _spread(order, data["amount"]))
+    for number, amount, quantity in undone.lines:
+        order.lines[number].amount_left -= amount
+        order.lines[number].quantity_left -= quantity
+    derived = {"currency": order.currency, "order": order.named(), "orders": [_undo(unit, undone)], **where(unit, data)}
+    own = order_reference(unit, "refund", command.source, data, data["refund_id"])
+    return unit.finish(command, reference=own, derived=derived)
+
+
+def returned(unit: Unit, command: Command) -> Decision:
+    """Record goods brought back without their order, and take back what the purchases they match earned.
+
+    Each line is matched with the customer's latest purchases of the same sku that have quantity left.
+
+    Raises:
+        CurrencyNotAccepted
+    """
+    data = command.data
+    check_currency(unit, data["currency"])
+    matched: dict[str, Undone] = {}
+    unmatched: list[dict[str, Any]] = []
+    for line in data["lines"]:
+        left = milli(line["quantity"])
+        if data["match"] == "latest":
+            left = _match(unit, line["sku"], data["currency"], left, matched)
+        if left:
+            unmatched.append({"sku": line["sku"], "quantity_thousandths": left})
+    if unmatched:
+        unit.notes.append({"code": "return_unmatched", "lines": unmatched})
+    orders = [_undo(unit, undone) for undone in matched.values()]
+    derived = {"orders": orders, **where(unit, data)}
+    own = order_reference(unit, "return", command.source, data, data["return_id"])
+    return unit.finish(command, reference=own, derived=derived)
+
+
+def _named_lines(order: Order, data: dict[str, Any]) -> list[tuple[int, int, int]]:
+    lines = []
+    for asked in data["lines"]:
+        line = order.lines.get(asked["line"])
+        if line is None or line.number == 0:
+            raise LineUnknown(line=asked["line"], lines=[number for number in order.lines if number])
+        quantity = milli(asked["quantity"])
+        if asked["amount"] > line.amount_left or quantity > line.quantity_left:
+            raise RefundExceedsPurchase(
+                line=line.number,
+                left=line.amount_left,
+                requested=asked["amount"],
+                quantity_left_thousandths=line.quantity_left,
+                quantity_requested_thousandths=quantity,
+            )
+        lines.append((line.number, asked["amount"], quantity))
+    return lines
+
+
+def _spread(order: Order, amount: int) -> list[tuple[int, int, int]]:
+    """A refund that names no lines, spread over what is left of each line's money."""
+    left = order.amount_left
+    if amount > left:
+        raise RefundExceedsPurchase(left=left, requested=amount)
+    lines = list(order.lines.values())
+    parts = split(amount, [line.amount_left for line in lines])
+    return [(line.number, part, _quantity_with(line, part)) for line, part in zip(lines, parts, strict=True) if part]
+
+
+def _quantity_with(line: Line, amount: int) -> int:
+    """Money refunded without goods returns no goods, until all the money is back."""
+    return line.quantity_left if amount == line.amount_left else 0
+
+
+def _match(unit: Unit, sku: str, currency: str, quantity: int, matched: dict[str, Undone]) -> int:
+    """Match returned goods with purchases, the latest first; returns the thousandths that found none."""
+    candidates = [order for order in unit.timeline.orders.values() if order.instant <= unit.instant and order.currency == currency]
+    for order in sorted(candidates, key=lambda order: (order.instant, order.version), reverse=True):
+        for line in order.lines.values():
+            part = min(quantity, line.quantity_left) if line.sku == sku else 0
+            if part:
+                amount = line.amount_left if part == line.quantity_left else line.amount_left * part // line.quantity_left
+                undone = matched.setdefault(order.reference, Undone(order, []))
+                undone.lines.append((line.number, amount, part))
+                line.quantity_left -= part
+                line.amount_left -= amount
+                quantity -= part
+        if not quantity:
+            break
+    return quantity
+
+
+def _undo(unit: Unit, undone: Undone) -> dict[str, Any]:
+    """Take back what the undone lines earned; says for each earning what was due and what became of it."""
+    clawback = [_claw_back(unit, undone.order, earning) for earning in undone.order.earnings]
+    return {"order": undone.order.reference, "lines": undone.lines, "clawback": clawback}
+
+
+def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
+    """Take back what is newly due of one earning, as far as the rules let it; what expired by itself counts as taken back.
+
+    First from the earning's own lots, then, unless the rules say `pending_only`, from others: at the event's instant what was
+    free from then until now, for a late event also from lots open now. What is left is dropped or becomes a debt.
+    """
+    policy = unit.rules.document.refunds
+    due = left = _due(order, earning) - earning.due
+    at = max(unit.instant, order.instant)
+    own = unit.timeline.own(earning.lots, at)
+    if policy == "pending_only":
+        own = [part for part in own if part.lot.available_at > at]
+    left -= _take_back(unit, order, chosen(own, left), at)
+    expired = min(left, max(0, unit.timeline.expired_of(earning.lots, at) - earning.lapsed))
+    left -= expired
+    if policy != "pending_only":
+        left -= _take_back(unit, order, chosen(unit.timeline.free_at(ASSET, at, pending=True), left), at)
+        if unit.late:
+            now = unit.context.now
+            left -= _take_back(unit, order, chosen(unit.timeline.free_at(ASSET, now, pending=True), left), now)
+    debt = _owe(unit, order, left, at) if left and policy == "allow_negative" else 0
+    return {"lot": earning.lots[0], "due": due, "taken": due - left - expired, "expired": expired, "dropped": left - debt, "debt": debt}
+
+
+def _due(order: Order, earning: Earning) -> int:
+    """Points of an earning due back so far: its share of the base refunded so far, rounded down."""
+    base = sum(earning.bases.values())
+    if not base:
+        return 0
+    refunded = sum(
+        share * (line.amount - line.amount_left) // line.amount
+        for line, share in ((order.lines[number], share) for number, share in earning.bases.items())
+        if line.amount
+    )
+    return earning.points * refunded // base
+
+
+def _take_back(unit: Unit, order: Order, parts: list[Free], at: int) -> int:
+    if parts:
+        unit.post(
+            Posting(
+                ASSET,
+                total(parts),
+                "customer:points",
+                "program:reversed",
+                lots=unit.take(parts, at),
+                at=None if at == unit.instant else at,
+                why={"order": order.named()},
+            )
+        )
+    return total(parts)
+
+
+def _owe(unit: Unit, order: Order, amount: int, at: int) -> int:
+    unit.post(
+        Posting(
+            ASSET,
+            amount,
+            "customer:points:debt",
+            "program:reversed",
+            lot="",
+            at=None if at == unit.instant else at,
+            why={"order": order.named()},
+        )
+    )
+    return amount

@@ -1,0 +1,274 @@
+"""The unit in the making: what falls due on the way, what the decision takes, and the event's own record at the end.
+
+Instants: `instant` is when the event takes effect (its `time`, or `now` where it is dated a little ahead). An event whose
+instant lies before the latest on its stream is late: what it takes must have been free from then until now, as the history says.
+"""
+
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from ledger import account as accounts
+from ledger.account import OPEN_LOTS_MAX, Account
+from ledger.deciding.command import Command, Context, Decision, NeedsHistory
+from ledger.errors import TooManyLots
+from ledger.history import Timeline
+from ledger.instants import show
+from ledger.lots import Free, free_at, joinable
+from ledger.records import Lot, Posting, Record, customer_stream_id
+from ledger.rules import RuleVersion
+
+DUE = "ledger:due"
+"""Source of the records that time itself brings."""
+
+
+class Unit:
+    """Collects the records of one decision.
+
+    Attributes:
+        account: the state, advanced as records are written; never the caller's own.
+        postings: of the event's own record, so far.
+        notes: of the event's own record, so far.
+    """
+
+    def __init__(self, account: Account, context: Context, subject: str, instant: int, rules: RuleVersion) -> None:
+        self.account = accounts.copied(account)
+        self.context = context
+        self.subject = subject
+        self.instant = instant
+        self.late = instant < account.latest
+        self.rules = rules
+        self.records: list[Record] = []
+        self.postings: list[Posting] = []
+        self.notes: list[dict[str, Any]] = []
+        self._reversals: dict[str, int] = {}
+        self._timeline: Timeline | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        """The stream's history.
+
+        Raises:
+            NeedsHistory: it was not read; the decision is taken again with it.
+        """
+        if self._timeline is None:
+            if self.context.history is None:
+                raise NeedsHistory
+            self._timeline = Timeline([*self.context.history, *self.records])
+        return self._timeline
+
+    def advance(self, until: int) -> None:
+        """Write what falls due by an instant, each at its own."""
+        due: dict[int, list[Lot]] = {}
+        for lot in self.account.lots.values():
+            if lot.expires_at <= until:
+                due.setdefault(lot.expires_at, []).append(lot)
+        for expires_at in sorted(due):
+            self._expire(expires_at, due[expires_at])
+
+    def free(self, asset: str, instant: int, *, pending: bool) -> list[Free]:
+        """What can be taken at an instant, soonest expiry first: of the head, or for a late event what was free until now."""
+        if self.late:
+            return self.timeline.free_at(asset, instant, pending=pending)
+        return free_at(self.account, asset, instant, pending=pending)
+
+    def take(self, parts: list[Free], at: int) -> tuple[tuple[str, int], ...]:
+        """Take from lots at an instant, noting what expiry must be reversed for it; returns the lots as a posting names them."""
+        if self.late or self._timeline is not None:
+            for lot, amount in parts:
+                needed = self.timeline.take(lot.id, amount, at)
+                if needed:
+                    self._reversals[lot.id] = self._reversals.get(lot.id, 0) + needed
+        return tuple((lot.id, amount) for lot, amount in parts)
+
+    def post(self, posting: Posting) -> str:
+        """Add a posting to the event's own record. A posting that opens a lot (`lot=""`) is given its id, which is returned."""
+        if posting.lot is not None:
+            posting = posting._replace(lot=f"{self.account.version + 1}.{len(self.postings) + 1}")
+        self.postings.append(posting)
+        return posting.lot or ""
+
+    def pay_debts(self, lots: list[tuple[str, int, int]], asset: str) -> None:
+        """Let what was just put into the account cover open debts first.
+
+        Args:
+            lots: id, amount and expiry of the lots opened or reopened.
+        """
+        if not self.account.debts:
+            return
+        open_debts = self.timeline.open_debts(asset) if self.late else list(self.account.debts.values())
+        for debt in open_debts:
+            at = max(self.instant, debt.at)
+            left = self.timeline.courses[debt.id].free_from(at) if self.late else debt.remaining
+            lots = self._cover(debt.id, left, lots, asset, at)
+
+    def finish(self, command: Command, *, reference: str | None, derived: dict[str, Any]) -> Decision:
+        """Write the reversed expiries, then the event's own record, and hand over the unit.
+
+        Raises:
+            TooManyLots: the account would hold more open lots than a stream may.
+        """
+        planned = self.account.version + 1
+        for (expires_at, version), lots in self._reversals_by_expiry().items():
+            self._reverse_expiry(expires_at, version, lots, command)
+        if self.account.version + 1 != planned:
+            self.postings = [_renumbered(posting, planned, self.account.version + 1) for posting in self.postings]
+        if self.instant != command.time:
+            derived = {"at": show(self.instant), **derived}
+        own = Record(
+            id=command.id,
+            source=command.source,
+            type=command.type,
+            subject=self.subject,
+            program=self.context.program,
+            time=command.time,
+            version=self.account.version + 1,
+            rules=self.rules.version,
+            actor=command.actor,
+            data=command.data,
+            derived=derived or None,
+            postings=tuple(self.postings),
+            notes=self.notes,
+            reference=reference,
+        )
+        self._write(own)
+        return Decision(self.records, self.account)
+
+    def join_lots(self, asset: str) -> None:
+        """Keep the number of open lots within bounds: join those that agree, at the stream's latest instant."""
+        if len(self.account.lots) + len(self.postings) <= OPEN_LOTS_MAX:
+            return
+        at = max(self.instant, self.account.latest)
+        group = joinable(self.account, asset, at)
+        taken = {lot for posting in self.postings for lot, _ in posting.lots}
+        group = [lot for lot in group if lot.id not in taken]
+        if len(group) < 2:
+            raise TooManyLots(open=len(self.account.lots), limit=OPEN_LOTS_MAX)
+        eldest = min(group, key=lambda lot: lot.granted_at)
+        self.post(
+            Posting(
+                asset,
+                sum(lot.remaining for lot in group),
+                f"customer:{asset}",
+                f"customer:{asset}",
+                lot="",
+                lots=tuple((lot.id, lot.remaining) for lot in group),
+                at=at,
+                available_at=eldest.available_at or None,
+                granted_at=eldest.granted_at,
+                expires_at=eldest.expires_at,
+                reason=eldest.reason,
+            )
+        )
+
+    def _cover(self, debt: str, left: int, lots: list[tuple[str, int, int]], asset: str, at: int) -> list[tuple[str, int, int]]:
+        """Close a debt from lots, as far as they reach; returns what is left of the lots."""
+        kept, used = [], []
+        for lot, amount, expires_at in lots:
+            part = min(left, amount) if expires_at > at else 0
+            left -= part
+            if part:
+                used.append((lot, part))
+            if amount > part:
+                kept.append((lot, amount - part, expires_at))
+        if used:
+            covered = sum(amount for _, amount in used)
+            moved_at = None if at == self.instant else at
+            self.post(
+                Posting(
+                    asset,
+                    covered,
+                    f"customer:{asset}",
+                    f"customer:{asset}:debt",
+                    lots=tuple(used),
+                    debts=((debt, covered),),
+                    at=moved_at,
+                )
+            )
+        return kept
+
+    def _expire(self, expires_at: int, lots: list[Lot]) -> None:
+        version = self.account.version + 1
+        by_asset: dict[str, list[Lot]] = {}
+        for lot in lots:
+            by_asset.setdefault(lot.asset, []).append(lot)
+        postings = tuple(
+            Posting(
+                asset,
+                sum(lot.remaining for lot in gone),
+                f"customer:{asset}",
+                "program:expired",
+                lots=tuple((lot.id, lot.remaining) for lot in sorted(gone, key=accounts.order_of_consumption)),
+            )
+            for asset, gone in by_asset.items()
+        )
+        self._write(self._due_record("points.expired", expires_at, version, postings, {}, None))
+
+    def _reversals_by_expiry(self) -> dict[tuple[int, int], list[tuple[str, int]]]:
+        grouped: dict[tuple[int, int], list[tuple[str, int]]] = {}
+        for lot, amount in self._reversals.items():
+            key = (self.timeline.lots[lot].expires_at, self.timeline.courses[lot].expired_in)
+            grouped.setdefault(key, []).append((lot, amount))
+        return grouped
+
+    def _reverse_expiry(self, expires_at: int, expired_in: int, lots: list[tuple[str, int]], command: Command) -> None:
+        version = self.account.version + 1
+        by_asset: dict[str, list[tuple[str, int]]] = {}
+        for lot, amount in lots:
+            by_asset.setdefault(self.timeline.lots[lot].asset, []).append((lot, amount))
+        postings = tuple(
+            Posting(
+                asset,
+                sum(amount for _, amount in parts),
+                "program:expired",
+                f"customer:{asset}",
+                lots=tuple(parts),
+                restores=tuple(self.timeline.lots[lot]._replace(remaining=0) for lot, _ in parts),
+            )
+            for asset, parts in by_asset.items()
+        )
+        cause = {"source": command.source, "id": command.id}
+        data = {"expired_in": expired_in}
+        self._write(self._due_record("points.expiry_reversed", expires_at, version, postings, data, cause))
+
+    def _due_record(
+        self, what: str, instant: int, version: int, postings: tuple[Posting, ...], data: dict[str, Any], cause: dict[str, str] | None
+    ) -> Record:
+        return Record(
+            id=str(due_id(self.context.program, self.subject, what, instant, version)),
+            source=DUE,
+            type=what,
+            subject=self.subject,
+            program=self.context.program,
+            time=instant,
+            version=version,
+            rules=self.rules.version,
+            actor="ledger:clock",
+            cause=cause,
+            data=data,
+            postings=postings,
+        )
+
+    def _write(self, record: Record) -> None:
+        accounts.apply(self.account, record)
+        record.balances = self.account.balances()
+        self.records.append(record)
+
+
+def due_id(program: str, subject: str, what: str, instant: int, version: int) -> UUID:
+    """Id of a record that time brings: the same whoever writes it, and another for a lot reopened since."""
+    stream = customer_stream_id(program, subject)
+    return uuid5(NAMESPACE_URL, f"{stream}/{what}/{show(instant)}/{version}")
+
+
+def _renumbered(posting: Posting, planned: int, version: int) -> Posting:
+    """The reversed expiries come first, so the lots that the event's own record opens carry a later version than planned."""
+    before, after = f"{planned}.", f"{version}."
+
+    def renamed(lot: str) -> str:
+        return after + lot.removeprefix(before) if lot.startswith(before) else lot
+
+    return posting._replace(
+        lot=None if posting.lot is None else renamed(posting.lot),
+        lots=tuple((renamed(lot), amount) for lot, amount in posting.lots),
+        debts=tuple((renamed(debt), amount) for debt, amount in posting.debts),
+    )

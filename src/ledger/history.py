@@ -1,0 +1,266 @@
+"""The history of one stream, for decisions that need more than its head: late events, refunds, returns, reversals, deliveries.
+
+`Timeline` folds the stream's records into the course of every lot and debt over time, and into its orders and redemptions.
+What is free from an instant until now is the least that the lot held at any instant since; that a lot has expired meanwhile
+does not count against it (its expiry is then reversed for exactly what is taken).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger import account as accounts
+from ledger.account import order_of_consumption
+from ledger.events import milli
+from ledger.lots import Free
+from ledger.records import Debt, Lot, Posting, Record
+
+
+@dataclass(slots=True)
+class Course:
+    """How much a lot or debt held over time.
+
+    Attributes:
+        opened_at: the instant from which it holds `amount`.
+        moves: (instant, change) of everything but expiry.
+        expired: what expiry took, less what was reversed of it; all of it at the lot's `expires_at`.
+        expired_in: version of the last record that expired it.
+    """
+
+    opened_at: int
+    amount: int
+    moves: list[tuple[int, int]] = field(default_factory=list)
+    expired: int = 0
+    expired_in: int = 0
+
+    def held(self) -> int:
+        """What it held last, were there no expiry."""
+        return self.amount + sum(change for _, change in self.moves)
+
+    def free_from(self, instant: int) -> int:
+        """The least it held from an instant until now, expiry left aside."""
+        if instant < self.opened_at:
+            return 0
+        changes: dict[int, int] = {}
+        for at, change in self.moves:
+            key = max(at, instant)
+            changes[key] = changes.get(key, 0) + change
+        level = least = self.amount + changes.pop(instant, 0)
+        for at in sorted(changes):
+            level += changes[at]
+            least = min(least, level)
+        return least
+
+
+@dataclass(slots=True)
+class Line:
+    """What is left of a purchase's line: money in minor units, quantities in thousandths."""
+
+    number: int
+    sku: str
+    amount: int
+    quantity: int
+    amount_left: int
+    quantity_left: int
+    quantity_delivered: int = 0
+
+
+@dataclass(slots=True)
+class Earning:
+    """What one posting of a purchase earned.
+
+    Attributes:
+        lots: the lot it opened, and those its points were moved into since.
+        bases: line number → the part of the line that earned.
+        due: points that refunds so far were to take back. lapsed: those of them that had expired by themselves.
+        moved: points made available by deliveries.
+    """
+
+    lots: list[str]
+    points: int
+    bases: dict[int, int]
+    due: int = 0
+    lapsed: int = 0
+    moved: int = 0
+
+
+@dataclass(slots=True)
+class Order:
+    """A purchase as later events see it."""
+
+    reference: str
+    version: int
+    source: str
+    id: str
+    instant: int
+    currency: str
+    lines: dict[int, Line]
+    earnings: list[Earning]
+
+    @property
+    def amount_left(self) -> int:
+        """Money not refunded yet, in minor units."""
+        return sum(line.amount_left for line in self.lines.values())
+
+    def named(self) -> dict[str, Any]:
+        """How a record that concerns this order names it."""
+        return {"source": self.source, "id": self.id, "version": self.version}
+
+
+@dataclass(slots=True)
+class Redemption:
+    """A redemption as its reversals see it: what it took, lot by lot in order of consumption, less what was given back."""
+
+    version: int
+    instant: int
+    left: dict[str, int]
+
+
+class Timeline:
+    """The courses, orders and redemptions of one stream."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.lots: dict[str, Lot] = {}
+        self.debts: dict[str, Debt] = {}
+        self.courses: dict[str, Course] = {}
+        self.orders: dict[str, Order] = {}
+        self.redemptions: dict[str, Redemption] = {}
+        self._earned: dict[str, Earning] = {}
+        self._earned_by_day: dict[tuple[str, str], int] = {}
+        for record in records:
+            self._add(record)
+
+    def free_at(self, asset: str, instant: int, *, pending: bool) -> list[Free]:
+        """What was free from an instant until now; soonest expiry first, then oldest. See `lots.free_at`."""
+        candidates = sorted(
+            (
+                lot
+                for lot in self.lots.values()
+                if lot.asset == asset and lot.expires_at > instant and (pending or lot.available_at <= instant)
+            ),
+            key=order_of_consumption,
+        )
+        free = (Free(lot, self.courses[lot.id].free_from(instant)) for lot in candidates)
+        return [part for part in free if part.amount > 0]
+
+    def own(self, lots: Iterable[str], instant: int) -> list[Free]:
+        """What was free of certain lots from an instant until now."""
+        alive = (self.lots[lot] for lot in lots if self.lots[lot].expires_at > instant)
+        free = (Free(lot, self.courses[lot.id].free_from(instant)) for lot in alive)
+        return [part for part in free if part.amount > 0]
+
+    def take(self, lot: str, amount: int, at: int) -> int:
+        """Take from a lot at an instant; returns how much of its expiry must be reversed for that."""
+        course = self.courses[lot]
+        spare = course.held() - course.expired
+        course.moves.append((at, -amount))
+        return max(0, amount - spare)
+
+    def expired_of(self, lots: Iterable[str], instant: int) -> int:
+        """What expiry had taken from certain lots by an instant."""
+        return sum(self.courses[lot].expired for lot in lots if self.lots[lot].expires_at <= instant)
+
+    def open_debts(self, asset: str) -> list[Debt]:
+        """Debts not wholly closed, oldest first, with what is open of each from its beginning or `at` on."""
+        return [debt for debt in self.debts.values() if debt.asset == asset and self.courses[debt.id].held() > 0]
+
+    def earned_on(self, rule: str, day: str) -> int:
+        """What a rule has earned on a business day."""
+        return self._earned_by_day.get((rule, day), 0)
+
+    def _add(self, record: Record) -> None:
+        instant = record.instant
+        day = (record.derived or {}).get("business_day")
+        for posting in record.postings:
+            at = instant if posting.at is None else posting.at
+            self._move(record, posting, at)
+            if day is not None and posting.rule is not None and posting.lot is not None:
+                key = (posting.rule, day)
+                self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
+        note = _NOTED.get(record.type)
+        if note is not None:
+            note(self, record, instant)
+
+    def _move(self, record: Record, posting: Posting, at: int) -> None:
+        expiry = "program:expired" in (posting.source, posting.to)
+        sign = -1 if posting.source.startswith("customer:") else 1
+        for lot, amount in posting.lots:
+            course = self.courses[lot]
+            if expiry:
+                course.expired -= sign * amount
+                course.expired_in = record.version if sign < 0 else course.expired_in
+            else:
+                course.moves.append((at, sign * amount))
+        for debt, amount in posting.debts:
+            self.courses[debt].moves.append((at, -amount))
+        if posting.lot is not None:
+            self.courses[posting.lot] = Course(at, posting.amount)
+            if posting.source.endswith(":debt"):
+                self.debts[posting.lot] = Debt(posting.lot, posting.asset, posting.amount, posting.amount, at)
+            else:
+                self.lots[posting.lot] = accounts.lot_of(posting, at)
+                self._follow(posting)
+
+    def _follow(self, posting: Posting) -> None:
+        """Points moved into a new lot still belong to the earnings they came from."""
+        if posting.source.startswith("customer:"):
+            for lot, _ in posting.lots:
+                earning = self._earned.get(lot)
+                if earning is not None and posting.lot is not None:
+                    earning.lots.append(posting.lot)
+                    self._earned[posting.lot] = earning
+
+    def _note_purchase(self, record: Record, instant: int) -> None:
+        data = record.data
+        lines = [
+            Line(line["line"], line["sku"], line["amount"], milli(line["quantity"]), line["amount"], milli(line["quantity"]))
+            for line in data.get("lines") or ()
+        ] or [Line(0, "", data["total"], 1000, data["total"], 1000)]
+        reference = (record.derived or {})["reference"]
+        order = Order(reference, record.version, record.source, record.id, instant, data["currency"], {line.number: line for line in lines}, [])
+        for posting in record.postings:
+            if posting.lot is not None and posting.why is not None and posting.source.startswith("program:issued:"):
+                earning = Earning([posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True)))
+                order.earnings.append(earning)
+                self._earned[posting.lot] = earning
+        self.orders[reference] = order
+
+    def _note_refund(self, record: Record, _: int) -> None:
+        for part in (record.derived or {}).get("orders", ()):
+            order = self.orders[part["order"]]
+            for number, amount, quantity in part["lines"]:
+                line = order.lines[number]
+                line.amount_left -= amount
+                line.quantity_left -= quantity
+            for earning, clawed in zip(order.earnings, part["clawback"], strict=True):
+                earning.due += clawed["due"]
+                earning.lapsed += clawed["expired"]
+
+    def _note_delivery(self, record: Record, _: int) -> None:
+        derived = record.derived or {}
+        order = self.orders.get(derived.get("reference", ""))
+        if order is None:
+            return
+        for number, quantity in derived["lines"]:
+            order.lines[number].quantity_delivered += quantity
+        for earning, moved in zip(order.earnings, derived["moved"], strict=True):
+            earning.moved += moved
+
+    def _note_redemption(self, record: Record, instant: int) -> None:
+        left = {lot: amount for posting in record.postings for lot, amount in posting.lots}
+        self.redemptions[record.data["redemption_id"]] = Redemption(record.version, instant, left)
+
+    def _note_reversal(self, record: Record, _: int) -> None:
+        redemption = self.redemptions[record.data["redemption_id"]]
+        for lot, amount in (record.derived or {})["reversed"]:
+            redemption.left[lot] -= amount
+
+
+_NOTED = {
+    "purchase.recorded": Timeline._note_purchase,
+    "purchase.refunded": Timeline._note_refund,
+    "purchase.returned": Timeline._note_refund,
+    "order.delivered": Timeline._note_delivery,
+    "points.redeemed": Timeline._note_redemption,
+    "points.redemption_reversed": Timeline._note_reversal,
+}

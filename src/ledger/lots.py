@@ -1,0 +1,66 @@
+"""Taking from lots: which ones, in what order, and how much of each was free."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.account import Account, order_of_consumption
+from ledger.instants import to_datetime
+from ledger.records import Lot
+
+
+class Free(NamedTuple):
+    """A lot and how much of it can be taken."""
+
+    lot: Lot
+    amount: int
+
+
+def free_at(account: Account, asset: str, instant: int, *, pending: bool) -> list[Free]:
+    """What can be taken from the head of a stream at an instant not before its latest; soonest expiry first, then oldest.
+
+    Args:
+        pending: whether lots not yet available count.
+    """
+    lots = [
+        lot for lot in account.lots.values() if lot.asset == asset and lot.expires_at > instant and (pending or lot.available_at <= instant)
+    ]
+    if len(lots) > 1:
+        lots.sort(key=order_of_consumption)
+    return [Free(lot, lot.remaining) for lot in lots]
+
+
+def total(free: Iterable[Free]) -> int:
+    """How much can be taken altogether."""
+    return sum(part.amount for part in free)
+
+
+def chosen(free: Iterable[Free], amount: int) -> list[Free]:
+    """The first lots that together hold `amount`, the last of them in part; all of them if they hold less."""
+    taken = []
+    for lot, available in free:
+        if amount <= 0:
+            break
+        part = min(available, amount)
+        if part:
+            taken.append(Free(lot, part))
+            amount -= part
+    return taken
+
+
+def joinable(account: Account, asset: str, instant: int) -> list[Lot]:
+    """The largest group of open lots that agree in expiry, availability, reason and month of grant; at least two, or none.
+
+    Args:
+        instant: lots gone by then are left for the clock.
+    """
+    groups: dict[tuple[int, int, str, int], list[Lot]] = {}
+    for lot in account.lots.values():
+        if lot.asset == asset and lot.expires_at > instant:
+            groups.setdefault((lot.expires_at, lot.available_at, lot.reason, _month(lot.granted_at)), []).append(lot)
+    largest = max(groups.values(), key=len, default=[])
+    return largest if len(largest) > 1 else []
+
+
+def _month(instant: int) -> int:
+    granted = to_datetime(instant)
+    return granted.year * 12 + granted.month
