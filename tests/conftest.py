@@ -50,6 +50,13 @@ def own_postgres(postgres_version: int) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Where a server may be started, not made yet; a server's own user can get there."""
+    with reachable_directory() as directory:
+        yield directory / "ledger"
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The directory of the public data sets; skips the test where there is none. Mark such tests `needs_data`."""

@@ -15,10 +15,12 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -109,6 +111,26 @@ def bin_dir_of(version: int) -> Path | None:
         if (bin_dir / "postgres").exists():
             return bin_dir
     pytest.skip(f"PostgreSQL {version} is not installed here")
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """What one statement answers, on a connection of its own, committed."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def scalar(url: str, statement: str) -> Any:
+    """The first value of the first row."""
+    return query(url, statement)[0][0]
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float = 60) -> None:
+    """Return once `condition` holds; fails when it has not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The log: tables and roles.
 
-Roles belong to the cluster, so they are made only where they are missing, and never dropped. They cannot log in: an
-installation gives its own login roles membership, or a password to these.
+Roles belong to the cluster, so they are made only where they are missing, and never dropped. They have no password: where
+the server asks for one, an installation sets it, or makes these roles itself beforehand.
 """
 
 from alembic import op
@@ -17,7 +17,7 @@ CREATE_ROLE = """
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-        CREATE ROLE {role} NOLOGIN;
+        CREATE ROLE {role} LOGIN;
     END IF;
 EXCEPTION
     -- Another database of this cluster is migrated at the same moment.

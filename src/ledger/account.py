@@ -98,12 +98,10 @@ def apply(state: Account, record: Record, as_of: int = NEVER) -> None:
         raise InvariantBroken(f"record {record.version} does not follow version {state.version}")
     state.version = record.version
     instant = record.instant
-    if instant > state.latest:
-        state.latest = instant
+    state.latest = max(state.latest, instant)
     for posting in record.postings:
         at = instant if posting.at is None else posting.at
-        if at > state.latest:
-            state.latest = at
+        state.latest = max(state.latest, at)
         if at <= as_of:
             move(state, posting, at)
     if instant <= as_of:
@@ -162,7 +160,14 @@ def copied(state: Account) -> Account:
         state.latest,
         state.lots.copy(),
         state.debts.copy(),
-        Totals(totals.orders, totals.refunds, totals.gross.copy(), totals.net.copy(), totals.first_order_at, totals.last_order_at),
+        Totals(
+            totals.orders,
+            totals.refunds,
+            totals.gross.copy(),
+            totals.net.copy(),
+            totals.first_order_at,
+            totals.last_order_at,
+        ),
         state.day,
         state.earned.copy(),
     )
@@ -212,7 +217,13 @@ def show_account(state: Account, instant: int) -> dict[str, Any]:
         "held": {"points": 0},
         "lots": [lot_to_json(lot) for lot in sorted(seen.lots.values(), key=order_of_consumption)],
         "debts": [
-            {"lot": debt.id, "asset": debt.asset, "amount": debt.amount, "remaining": debt.remaining, "at": show(debt.at)}
+            {
+                "lot": debt.id,
+                "asset": debt.asset,
+                "amount": debt.amount,
+                "remaining": debt.remaining,
+                "at": show(debt.at),
+            }
             for debt in seen.debts.values()
         ],
         "tier": None,

@@ -112,8 +112,9 @@ def settle(data_dir: Path, *, bin_dir: Path | None, announce: Announce) -> Home:
         announce: told of every step a user should know of, one sentence each.
 
     Raises:
-        EmbeddedError: no binaries, no user to run as, or a cluster of somebody else.
+        EmbeddedError: no binaries, no user to run as, a cluster of somebody else, or a path pg_ctl cannot take.
     """
+    _must_be_sayable(data_dir)
     base = _existing_base(data_dir)
     user = _owner_of(base) if base else _user_of_new_server(announce)
     if base is None:
@@ -177,6 +178,12 @@ def bundled_bin_dir() -> Path:
     raise EmbeddedError(
         f"the package {WHEEL} brings no PostgreSQL {POSTGRES_MAJOR} on this machine: set LEDGER_DATABASE_URL"
     )
+
+
+def _must_be_sayable(path: Path) -> None:
+    """pg_ctl hands its paths to a shell in double quotes, escaping nothing."""
+    if re.search(r'["$`\\\n]', str(path)):
+        raise EmbeddedError(f'the path {path} contains a character that pg_ctl cannot take: " $ ` \\ or a line break')
 
 
 def _existing_base(data_dir: Path) -> Path | None:
@@ -255,6 +262,7 @@ def _new_base(data_dir: Path, user: ServerUser, announce: Announce) -> Path:
 
 def _reachable_binaries(bin_dir: Path | None, user: ServerUser, announce: Announce) -> Path:
     chosen = bin_dir or bundled_bin_dir()
+    _must_be_sayable(chosen)
     if _can_run(user, chosen):
         return chosen
     if bin_dir is not None:

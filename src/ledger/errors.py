@@ -23,7 +23,14 @@ class FormError(LedgerError):
 
     code = "malformed"
 
-    def __init__(self, message: str | None = None, *, code: str = "malformed", errors: list[dict[str, str]] | None = None, **facts: Any) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str = "malformed",
+        errors: list[dict[str, str]] | None = None,
+        **facts: Any,
+    ) -> None:
         super().__init__(message, **facts)
         self.form_code = code
         self.errors = errors or []

@@ -10,7 +10,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict
 
 from ledger.errors import FormError
@@ -27,7 +36,7 @@ _PERSONAL = re.compile(r"(\+?86)?1[3-9]\d{9}|\+\d.*|.*@.*\..*|o[A-Za-z0-9_-]{27}
 
 def _clean(text: str) -> str:
     """Text that PostgreSQL and every JSON reader can keep: no U+0000, no lone surrogates."""
-    if "\x00" in text or not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+    if "\x00" in text or (not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)):
         raise ValueError("text may not hold U+0000 or lone surrogates")
     return text
 
@@ -62,8 +71,15 @@ Positive = Annotated[int, Field(gt=0, le=AMOUNT_MAX)]
 Count = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 Quantity = Annotated[int | str, BeforeValidator(_quantity)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Attribute = Annotated[str, StringConstraints(max_length=256), AfterValidator(_clean)] | bool | Annotated[int, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)] | None
-Attributes = Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Attribute], Field(max_length=32)]
+Attribute = (
+    Annotated[str, StringConstraints(max_length=256), AfterValidator(_clean)]
+    | bool
+    | Annotated[int, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    | None
+)
+Attributes = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Attribute], Field(max_length=32)
+]
 LineNumber = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -209,7 +225,9 @@ class OrderDelivered(TypedDict):
     place: NotRequired[Place]
 
 
-GrantReason = Literal["checkin", "game", "birthday", "referral", "campaign", "goodwill", "service", "sold", "partner_sale"]
+GrantReason = Literal[
+    "checkin", "game", "birthday", "referral", "campaign", "goodwill", "service", "sold", "partner_sale"
+]
 
 
 @with_config(_CLOSED)
@@ -338,11 +356,18 @@ def validated(event_type: str, data: Any, time: int) -> dict[str, Any]:
     """
     adapter = _ADAPTERS.get(event_type)
     if adapter is None:
-        raise FormError(f"There is no event type {event_type!r}.", code="type_unknown", errors=[{"pointer": "/type", "reason": "unknown event type"}])
+        raise FormError(
+            f"There is no event type {event_type!r}.",
+            code="type_unknown",
+            errors=[{"pointer": "/type", "reason": "unknown event type"}],
+        )
     try:
         kept = adapter.validate_python(data)
     except ValidationError as error:
-        raise FormError("The event's data is malformed.", errors=[_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False)[:20]]) from error
+        raise FormError(
+            "The event's data is malformed.",
+            errors=[_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False)[:20]],
+        ) from error
     check = _CHECKS.get(event_type)
     if check is not None:
         check(kept, time)
@@ -362,7 +387,10 @@ def check_customer(customer: str) -> None:
             errors=[{"pointer": "/subject", "reason": "personal identifiers may not be customer ids"}],
         )
     if not _CUSTOMER_ID.fullmatch(customer):
-        raise FormError("The subject is not a customer id.", errors=[{"pointer": "/subject", "reason": "1 to 128 of A–Z a–z 0–9 . _ ~ : @ -"}])
+        raise FormError(
+            "The subject is not a customer id.",
+            errors=[{"pointer": "/subject", "reason": "1 to 128 of A–Z a–z 0–9 . _ ~ : @ -"}],
+        )
 
 
 def milli(quantity: int | str) -> int:
@@ -371,38 +399,61 @@ def milli(quantity: int | str) -> int:
 
 
 def _fault(location: tuple[int | str, ...], reason: str) -> dict[str, str]:
-    return {"pointer": "/data" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location), "reason": reason}
+    return {
+        "pointer": "/data" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location),
+        "reason": reason,
+    }
 
 
 def _reject(pointer: str, reason: str, code: str = "malformed") -> None:
-    raise FormError(f"The event's data is malformed: {reason}.", code=code, errors=[{"pointer": "/data" + pointer, "reason": reason}])
+    raise FormError(
+        f"The event's data is malformed: {reason}.",
+        code=code,
+        errors=[{"pointer": "/data" + pointer, "reason": reason}],
+    )
 
 
 def _check_purchase(data: dict[str, Any], _: int) -> None:
     lines, total = data.get("lines"), data["total"]
     if lines:
         if sum(line["amount"] for line in lines) != total:
-            _reject("/lines", f"the lines add up to {sum(line['amount'] for line in lines)}, the total is {total}", "lines_do_not_add_up")
+            _reject(
+                "/lines",
+                f"the lines add up to {sum(line['amount'] for line in lines)}, the total is {total}",
+                "lines_do_not_add_up",
+            )
         if len({line["line"] for line in lines}) != len(lines):
             _reject("/lines", "two lines have the same number")
     tenders = data.get("tenders")
     if tenders:
         if sum(tender["amount"] for tender in tenders) != total:
-            _reject("/tenders", f"the tenders add up to {sum(tender['amount'] for tender in tenders)}, the total is {total}", "tenders_do_not_add_up")
+            _reject(
+                "/tenders",
+                f"the tenders add up to {sum(tender['amount'] for tender in tenders)}, the total is {total}",
+                "tenders_do_not_add_up",
+            )
         _check_tenders(tenders)
 
 
 def _check_tenders(tenders: list[dict[str, Any]]) -> None:
     for place, tender in enumerate(tenders):
         if tender["kind"] in ("points", "stored_value", "coupon") and "reference" not in tender:
-            _reject(f"/tenders/{place}/reference", f"a tender of kind {tender['kind']} names the redemption that paid it", "tender_needs_reference")
+            _reject(
+                f"/tenders/{place}/reference",
+                f"a tender of kind {tender['kind']} names the redemption that paid it",
+                "tender_needs_reference",
+            )
 
 
 def _check_refund(data: dict[str, Any], _: int) -> None:
     lines = data.get("lines")
     if lines:
         if sum(line["amount"] for line in lines) != data["amount"]:
-            _reject("/lines", f"the lines add up to {sum(line['amount'] for line in lines)}, the amount is {data['amount']}", "lines_do_not_add_up")
+            _reject(
+                "/lines",
+                f"the lines add up to {sum(line['amount'] for line in lines)}, the amount is {data['amount']}",
+                "lines_do_not_add_up",
+            )
         if len({line["line"] for line in lines}) != len(lines):
             _reject("/lines", "two lines have the same number")
     tenders = data.get("tenders")

@@ -177,9 +177,17 @@ class Timeline:
             if day is not None and posting.rule is not None and posting.lot is not None:
                 key = (posting.rule, day)
                 self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
-        note = _NOTED.get(record.type)
-        if note is not None:
-            note(self, record, instant)
+        match record.type:
+            case "purchase.recorded":
+                self._note_purchase(record, instant)
+            case "purchase.refunded" | "purchase.returned":
+                self._note_refund(record)
+            case "order.delivered":
+                self._note_delivery(record)
+            case "points.redeemed":
+                self._note_redemption(record, instant)
+            case "points.redemption_reversed":
+                self._note_reversal(record)
 
     def _move(self, record: Record, posting: Posting, at: int) -> None:
         expiry = "program:expired" in (posting.source, posting.to)
@@ -213,19 +221,37 @@ class Timeline:
     def _note_purchase(self, record: Record, instant: int) -> None:
         data = record.data
         lines = [
-            Line(line["line"], line["sku"], line["amount"], milli(line["quantity"]), line["amount"], milli(line["quantity"]))
+            Line(
+                line["line"],
+                line["sku"],
+                line["amount"],
+                milli(line["quantity"]),
+                line["amount"],
+                milli(line["quantity"]),
+            )
             for line in data.get("lines") or ()
         ] or [Line(0, "", data["total"], 1000, data["total"], 1000)]
         reference = (record.derived or {})["reference"]
-        order = Order(reference, record.version, record.source, record.id, instant, data["currency"], {line.number: line for line in lines}, [])
+        order = Order(
+            reference,
+            record.version,
+            record.source,
+            record.id,
+            instant,
+            data["currency"],
+            {line.number: line for line in lines},
+            [],
+        )
         for posting in record.postings:
             if posting.lot is not None and posting.why is not None and posting.source.startswith("program:issued:"):
-                earning = Earning([posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True)))
+                earning = Earning(
+                    [posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True))
+                )
                 order.earnings.append(earning)
                 self._earned[posting.lot] = earning
         self.orders[reference] = order
 
-    def _note_refund(self, record: Record, _: int) -> None:
+    def _note_refund(self, record: Record) -> None:
         for part in (record.derived or {}).get("orders", ()):
             order = self.orders[part["order"]]
             for number, amount, quantity in part["lines"]:
@@ -236,7 +262,7 @@ class Timeline:
                 earning.due += clawed["due"]
                 earning.lapsed += clawed["expired"]
 
-    def _note_delivery(self, record: Record, _: int) -> None:
+    def _note_delivery(self, record: Record) -> None:
         derived = record.derived or {}
         order = self.orders.get(derived.get("reference", ""))
         if order is None:
@@ -250,17 +276,7 @@ class Timeline:
         left = {lot: amount for posting in record.postings for lot, amount in posting.lots}
         self.redemptions[record.data["redemption_id"]] = Redemption(record.version, instant, left)
 
-    def _note_reversal(self, record: Record, _: int) -> None:
+    def _note_reversal(self, record: Record) -> None:
         redemption = self.redemptions[record.data["redemption_id"]]
         for lot, amount in (record.derived or {})["reversed"]:
             redemption.left[lot] -= amount
-
-
-_NOTED = {
-    "purchase.recorded": Timeline._note_purchase,
-    "purchase.refunded": Timeline._note_refund,
-    "purchase.returned": Timeline._note_refund,
-    "order.delivered": Timeline._note_delivery,
-    "points.redeemed": Timeline._note_redemption,
-    "points.redemption_reversed": Timeline._note_reversal,
-}

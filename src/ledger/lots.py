@@ -22,7 +22,9 @@ def free_at(account: Account, asset: str, instant: int, *, pending: bool) -> lis
         pending: whether lots not yet available count.
     """
     lots = [
-        lot for lot in account.lots.values() if lot.asset == asset and lot.expires_at > instant and (pending or lot.available_at <= instant)
+        lot
+        for lot in account.lots.values()
+        if lot.asset == asset and lot.expires_at > instant and (pending or lot.available_at <= instant)
     ]
     if len(lots) > 1:
         lots.sort(key=order_of_consumption)

@@ -12,7 +12,16 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from ledger.errors import FormError
 from ledger.instants import DAY, EARLIEST, NEVER, business_day, from_datetime, midnight
@@ -20,7 +29,11 @@ from ledger.money import AMOUNT_MAX, Rounding, exponent, ratio
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Ratio = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), StringConstraints(max_length=40)]
+Ratio = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    StringConstraints(max_length=40),
+]
 Points = Annotated[int, Field(gt=0, le=AMOUNT_MAX)]
 TenderKind = Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
 
@@ -255,7 +268,9 @@ def read_document(document: Any) -> RulesDocument:
     try:
         return RulesDocument.model_validate(document)
     except ValidationError as error:
-        faults = [{"pointer": _pointer(fault["loc"]), "reason": fault["msg"]} for fault in error.errors(include_url=False)]
+        faults = [
+            {"pointer": _pointer(fault["loc"]), "reason": fault["msg"]} for fault in error.errors(include_url=False)
+        ]
         raise FormError("The rules document is malformed.", errors=faults) from error
 
 

@@ -247,7 +247,7 @@ class _Batch:
 
     def __init__(self, program_head: HeadRead) -> None:
         self.program_head = program_head
-        self.keys: dict[UUID, int] = {}
+        self.keys: set[UUID] = set()
         self.references: set[UUID] = set()
         self.written: dict[UUID, tuple[int, RecordToAppend]] = {}
         self.stale: list[int] = []
@@ -268,10 +268,14 @@ class _Batch:
         self.raise_limits: list[int | None] = []
 
     def add(self, place: int, unit: UnitToAppend) -> None:
-        clashes = not self._claim_keys(place, unit)
-        if not self._add_reads(place, unit) or clashes:
+        free = self._claim_keys(place, unit)
+        if not self._add_reads(place, unit) or not free:
             self.stale.append(place)
+        versions = {read.stream_id: read.version for read in unit.reads}
         for record in unit.records:
+            versions[record.stream_id] += 1
+            if record.version != versions[record.stream_id]:
+                raise ValueError(f"version {record.version} does not follow the version the unit read or wrote last")
             self.record_units.append(place)
             self.records.append(record)
             self.written[record.stream_id] = (place, record)
@@ -286,19 +290,18 @@ class _Batch:
 
     def _claim_keys(self, place: int, unit: UnitToAppend) -> bool:
         """Whether no earlier unit of the batch uses a source key or a reference of this one."""
-        free = self._claim_key(place, unit.source_key)
-        for record in unit.records:
-            if record.source_key != unit.source_key:
-                free = self._claim_key(place, record.source_key) and free
-            if record.reference is not None:
-                free = free and record.reference not in self.references
-                self.references.add(record.reference)
+        keys = [record.source_key for record in unit.records]
+        references = [record.reference for record in unit.records if record.reference is not None]
+        if len(set(keys)) < len(keys) or len(set(references)) < len(references):
+            raise ValueError("a unit uses one key twice")
+        if unit.source_key not in keys:
+            keys.append(unit.source_key)
+        free = self.keys.isdisjoint(keys) and self.references.isdisjoint(references)
+        self.keys.update(keys)
+        self.references.update(references)
+        self.key_values.extend(keys)
+        self.key_units.extend([place] * len(keys))
         return free
-
-    def _claim_key(self, place: int, key: UUID) -> bool:
-        self.key_units.append(place)
-        self.key_values.append(key)
-        return self.keys.setdefault(key, place) == place
 
     def _add_reads(self, place: int, unit: UnitToAppend) -> bool:
         """Whether every head was read as the earlier units of the batch leave it; the rest is the log's to compare."""
@@ -329,6 +332,10 @@ class _Batch:
     def arguments(self, heads: Iterable[HeadToWrite]) -> list[Any]:
         """Everything from `p_stale` on, in the order of the function's parameters."""
         heads = list(heads)
+        if {head.stream_id: (head.unit + 1, head.version) for head in heads} != {
+            stream_id: (place, record.version) for stream_id, (place, record) in self.written.items()
+        }:
+            raise ValueError("the heads to write are not those the units leave")
         return [
             self.stale,
             self.key_units,

@@ -27,7 +27,9 @@ def earn_for_event(unit: Unit, rules: tuple[EventEarning, ...], day: str, reason
         if points:
             opened.append(grant(unit, points, reason, rule=rule.id, why=caps or None))
         else:
-            unit.notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "cap_per_day", "cap": rule.cap_per_day})
+            unit.notes.append(
+                {"code": "nothing_earned", "rule": rule.id, "reason": "cap_per_day", "cap": rule.cap_per_day}
+            )
     if opened:
         unit.pay_debts(opened, "points")
         unit.join_lots("points")
@@ -59,14 +61,25 @@ def grant(
     return unit.post(posting), points, until
 
 
-def _apply_rule(unit: Unit, rule: PurchaseEarning, data: dict[str, Any], day: str, tier: str | None) -> list[tuple[str, int, int]]:
+def _apply_rule(
+    unit: Unit, rule: PurchaseEarning, data: dict[str, Any], day: str, tier: str | None
+) -> list[tuple[str, int, int]]:
     if data["total"] < rule.minimum_spend:
-        unit.notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "below_minimum_spend", "minimum_spend": rule.minimum_spend})
+        unit.notes.append(
+            {
+                "code": "nothing_earned",
+                "rule": rule.id,
+                "reason": "below_minimum_spend",
+                "minimum_spend": rule.minimum_spend,
+            }
+        )
         return []
     lines, bases = earning_base(rule, data)
     base = sum(bases)
     if base == 0:
-        unit.notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "nothing_earns" if data["total"] else "nothing_spent"})
+        unit.notes.append(
+            {"code": "nothing_earned", "rule": rule.id, "reason": "nothing_earns" if data["total"] else "nothing_spent"}
+        )
         return []
     points, rate = _points(unit, rule, base, data["currency"])
     extra = _extra(points, rule.multiplier(tier))

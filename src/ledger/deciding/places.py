@@ -10,7 +10,9 @@ def where(unit: Unit, data: dict[str, Any]) -> dict[str, Any]:
 
     A store that is not registered is accepted; then they stay empty.
     """
-    derived: dict[str, Any] = {"business_day": data.get("business_day") or unit.rules.document.business_day(unit.instant)}
+    derived: dict[str, Any] = {
+        "business_day": data.get("business_day") or unit.rules.document.business_day(unit.instant)
+    }
     place = data.get("place")
     known = unit.context.state.place_at(place["store"], unit.instant) if place else None
     if known is not None:

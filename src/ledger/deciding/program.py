@@ -28,7 +28,10 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
         FixedAtCreation: the document changes what was fixed when the program was created.
     """
     if command.subject != context.program:
-        raise FormError("The subject of this type is the program's name.", errors=[{"pointer": "/subject", "reason": f"expected {context.program!r}"}])
+        raise FormError(
+            "The subject of this type is the program's name.",
+            errors=[{"pointer": "/subject", "reason": f"expected {context.program!r}"}],
+        )
     instant = min(command.time, context.now)
     data = _published(state, command, context.now) if command.type == "program.published" else command.data
     record = Record(
@@ -56,7 +59,9 @@ def _published(state: ProgramState, command: Command, now: int) -> dict[str, Any
         changed = [name for name in type(fixed).model_fields if getattr(fixed, name) != getattr(document.program, name)]
         if changed:
             raise FixedAtCreation(
-                fields=[f"/program/{name}" for name in changed], fixed=fixed.model_dump(mode="json"), sent=document.program.model_dump(mode="json")
+                fields=[f"/program/{name}" for name in changed],
+                fixed=fixed.model_dump(mode="json"),
+                sent=document.program.model_dump(mode="json"),
             )
     return {
         "version": 1 if state.rulebook is None else state.rulebook.latest.version + 1,

@@ -112,12 +112,16 @@ def _quantity_with(line: Line, amount: int) -> int:
 
 def _match(unit: Unit, sku: str, currency: str, quantity: int, matched: dict[str, Undone]) -> int:
     """Match returned goods with purchases, the latest first; returns the thousandths that found none."""
-    candidates = [order for order in unit.timeline.orders.values() if order.instant <= unit.instant and order.currency == currency]
+    candidates = [
+        order for order in unit.timeline.orders.values() if order.instant <= unit.instant and order.currency == currency
+    ]
     for order in sorted(candidates, key=lambda order: (order.instant, order.version), reverse=True):
         for line in order.lines.values():
             part = min(quantity, line.quantity_left) if line.sku == sku else 0
             if part:
-                amount = line.amount_left if part == line.quantity_left else line.amount_left * part // line.quantity_left
+                amount = (
+                    line.amount_left if part == line.quantity_left else line.amount_left * part // line.quantity_left
+                )
                 undone = matched.setdefault(order.reference, Undone(order, []))
                 undone.lines.append((line.number, amount, part))
                 line.quantity_left -= part
@@ -155,7 +159,14 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
             now = unit.context.now
             left -= _take_back(unit, order, chosen(unit.timeline.free_at(ASSET, now, pending=True), left), now)
     debt = _owe(unit, order, left, at) if left and policy == "allow_negative" else 0
-    return {"lot": earning.lots[0], "due": due, "taken": due - left - expired, "expired": expired, "dropped": left - debt, "debt": debt}
+    return {
+        "lot": earning.lots[0],
+        "due": due,
+        "taken": due - left - expired,
+        "expired": expired,
+        "dropped": left - debt,
+        "debt": debt,
+    }
 
 
 def _due(order: Order, earning: Earning) -> int:

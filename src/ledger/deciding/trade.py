@@ -78,11 +78,18 @@ def _delivered_lines(order: Order, data: dict[str, Any]) -> list[tuple[int, int]
     """Line numbers with the thousandths newly delivered, never more than were bought."""
     wanted = [(line["line"], milli(line["quantity"])) for line in data["lines"]] if "lines" in data else None
     if wanted is None:
-        return [(line.number, line.quantity - line.quantity_delivered) for line in order.lines.values() if line.quantity > line.quantity_delivered]
+        return [
+            (line.number, line.quantity - line.quantity_delivered)
+            for line in order.lines.values()
+            if line.quantity > line.quantity_delivered
+        ]
     for number, _ in wanted:
         if number not in order.lines:
             raise LineUnknown(line=number, lines=list(order.lines))
-    return [(number, min(quantity, order.lines[number].quantity - order.lines[number].quantity_delivered)) for number, quantity in wanted]
+    return [
+        (number, min(quantity, order.lines[number].quantity - order.lines[number].quantity_delivered))
+        for number, quantity in wanted
+    ]
 
 
 def _make_available(unit: Unit, order: Order, earning: Earning) -> int:
@@ -116,6 +123,7 @@ def _delivered_share(order: Order, earning: Earning) -> int:
     """Points of an earning whose lines were delivered so far, rounded down; all of them once every line was."""
     base = sum(earning.bases.values())
     delivered_base = sum(
-        share * order.lines[number].quantity_delivered // order.lines[number].quantity for number, share in earning.bases.items()
+        share * order.lines[number].quantity_delivered // order.lines[number].quantity
+        for number, share in earning.bases.items()
     )
     return earning.points * delivered_base // base if base else earning.points

@@ -141,7 +141,7 @@ class Unit:
         group = joinable(self.account, asset, at)
         taken = {lot for posting in self.postings for lot, _ in posting.lots}
         group = [lot for lot in group if lot.id not in taken]
-        if len(group) < 2:
+        if len(group) <= 1:
             raise TooManyLots(open=len(self.account.lots), limit=OPEN_LOTS_MAX)
         eldest = min(group, key=lambda lot: lot.granted_at)
         self.post(
@@ -160,7 +160,9 @@ class Unit:
             )
         )
 
-    def _cover(self, debt: str, left: int, lots: list[tuple[str, int, int]], asset: str, at: int) -> list[tuple[str, int, int]]:
+    def _cover(
+        self, debt: str, left: int, lots: list[tuple[str, int, int]], asset: str, at: int
+    ) -> list[tuple[str, int, int]]:
         """Close a debt from lots, as far as they reach; returns what is left of the lots."""
         kept, used = [], []
         for lot, amount, expires_at in lots:
@@ -231,7 +233,13 @@ class Unit:
         self._write(self._due_record("points.expiry_reversed", expires_at, version, postings, data, cause))
 
     def _due_record(
-        self, what: str, instant: int, version: int, postings: tuple[Posting, ...], data: dict[str, Any], cause: dict[str, str] | None
+        self,
+        what: str,
+        instant: int,
+        version: int,
+        postings: tuple[Posting, ...],
+        data: dict[str, Any],
+        cause: dict[str, str] | None,
     ) -> Record:
         return Record(
             id=str(due_id(self.context.program, self.subject, what, instant, version)),

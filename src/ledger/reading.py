@@ -1,0 +1,282 @@
+"""Reading a customer: the account, its records, its replay, and where a number comes from, at any pair of cut-offs.
+
+`as_of` cuts on when something happened, `known_at` on when it was written. An instant of knowledge is resolved to one position
+first, and every answer names that position: it reproduces the answer.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from ledger import account as accounts
+from ledger import store
+from ledger.account import STATE_SCHEMA, Account
+from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormError
+from ledger.explaining import explanation
+from ledger.instants import end_of_day, parse, show, to_datetime
+from ledger.records import Record, customer_stream_id, leaf_hash
+from ledger.store import Connection, StoredRecord
+
+PAGE = 500
+"""Records read at once: a replay of any length runs in constant memory."""
+
+EVENTS_LIMIT_MAX = 1_000
+FEED_LIMIT_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The log that is read: its number, its program, and the zone in which a date is a day."""
+
+    log_id: int
+    program: str
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Both cut-offs, resolved: instants in microseconds, and the last position that counts.
+
+    `is_head`: nothing is cut, the heads' own states answer.
+    """
+
+    as_of: int
+    known_at: int
+    position: int
+    is_head: bool
+
+
+async def cut_off(conn: Connection, book: Book, *, now: int, as_of: str | None, known_at: str | None) -> CutOff:
+    """Resolve the cut-offs of a read.
+
+    Args:
+        as_of: an instant with offset, or a date (the last microsecond of that day in the program's zone); None = now.
+        known_at: an instant, or a position in digits; None = the last position.
+
+    Raises:
+        FormError: neither of these.
+        CutOffInFuture: later than now, or beyond the last position.
+    """
+    cut = now if as_of is None else _as_of(as_of, book.zone, now)
+    last = await _last_position(conn, book)
+    if known_at is None:
+        return CutOff(cut, now, last, is_head=as_of is None)
+    if known_at.isascii() and known_at.isdigit():
+        return await _known_at_position(conn, book, cut, int(known_at), last)
+    instant = _instant("known_at", known_at)
+    if instant > now:
+        raise CutOffInFuture(known_at=show(instant), now=show(now))
+    position = await store.position_known_at(conn, book.log_id, to_datetime(instant))
+    return CutOff(cut, instant, position, is_head=False)
+
+
+async def customer(
+    conn: Connection, book: Book, customer_id: str, *, now: int, as_of: str | None, known_at: str | None
+) -> dict[str, Any]:
+    """The account of a customer: balances, lots, debts, tier, totals.
+
+    Raises:
+        CustomerUnknown: no record at that state of knowledge. An `as_of` before the first record is an account of zeros.
+    """
+    if as_of is None and known_at is None:
+        shown = await _from_head(conn, book, customer_id, now)
+        if shown is not None:
+            return shown
+    cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
+    state = accounts.empty()
+    async for _, record in _records(conn, book, customer_id, cut.position):
+        accounts.apply(state, record, cut.as_of)
+    _must_exist(state, customer_id)
+    return _shown(book, customer_id, state, cut.as_of, cut.known_at, cut.position)
+
+
+async def events(conn: Connection, book: Book, customer_id: str, *, after: int, limit: int) -> dict[str, Any]:
+    """A page of a customer's records, oldest first; `next` is the version to go on after, null at the end."""
+    page = await store.read_stream(conn, book.log_id, _stream(book, customer_id), after=after, limit=limit + 1)
+    if not page and not await store.read_stream(conn, book.log_id, _stream(book, customer_id), limit=1):
+        raise CustomerUnknown(customer=customer_id)
+    more = len(page) > limit
+    page = page[:limit]
+    return {"records": [line(stored) for stored in page], "next": page[-1].version if more else None}
+
+
+async def replay(
+    conn: Connection, book: Book, customer_id: str, *, now: int, as_of: str | None, known_at: str | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Every record in order of version with the state after it at `as_of`, then a summary."""
+    cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
+    state = accounts.empty()
+    async for stored, record in _records(conn, book, customer_id, cut.position):
+        accounts.apply(state, record, cut.as_of)
+        shown = _shown(book, customer_id, state, cut.as_of, record.recorded_at, stored.position)
+        yield {**line(stored), "state": shown}
+    _must_exist(state, customer_id)
+    yield {"summary": {"records": state.version, "position": cut.position}}
+
+
+async def explain(
+    conn: Connection, book: Book, customer_id: str, *, of: str, now: int, as_of: str | None, known_at: str | None
+) -> dict[str, Any]:
+    """Where a balance comes from: its lots, the records and rules that made and consumed them, and the sum."""
+    cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
+    records = [(stored.position, record) async for stored, record in _records(conn, book, customer_id, cut.position)]
+    if not records:
+        raise CustomerUnknown(customer=customer_id)
+    return {
+        "program": book.program,
+        "customer": customer_id,
+        "of": of,
+        **explanation(records, of, cut.as_of),
+        "position": cut.position,
+        "as_of": show(cut.as_of),
+        "known_at": show(cut.known_at),
+    }
+
+
+async def feed(conn: Connection, book: Book, *, after: int, after_hash: str | None, limit: int) -> list[bytes]:
+    """A page of the log after a position, each record as one line of NDJSON without its end.
+
+    Raises:
+        CursorUnknown: the record at `after` has another hash, or the log is shorter.
+    """
+    await check_cursor(conn, book, after, after_hash)
+    return [line_bytes(stored) for stored in await store.read_log(conn, book.log_id, after=after, limit=limit)]
+
+
+async def check_cursor(conn: Connection, book: Book, after: int, after_hash: str | None) -> None:
+    """Refuse a cursor of another history of this log.
+
+    Raises:
+        CursorUnknown
+    """
+    if after == 0:
+        return
+    found = await store.read_log(conn, book.log_id, after=after - 1, limit=1)
+    if not found:
+        raise CursorUnknown(f"The log has no position {after}.", position=after)
+    if after_hash is not None and leaf_hash(found[0].record).hex() != after_hash:
+        raise CursorUnknown(f"The record at position {after} has another hash.", position=after)
+
+
+def line(stored: StoredRecord) -> dict[str, Any]:
+    """A stored record as answers show it; the bytes go out as they are."""
+    return {
+        "position": stored.position,
+        "hash": leaf_hash(stored.record).hex(),
+        "record": orjson.Fragment(stored.record),
+    }
+
+
+def line_bytes(stored: StoredRecord) -> bytes:
+    """`line` as bytes."""
+    return b'{"position":%d,"hash":"%s","record":%s}' % (
+        stored.position,
+        leaf_hash(stored.record).hex().encode(),
+        stored.record,
+    )
+
+
+async def _from_head(conn: Connection, book: Book, customer_id: str, now: int) -> dict[str, Any] | None:
+    """The account as the head row carries it; None where the head cannot answer and the records must."""
+    row = await conn.fetchrow(_HEAD_AND_POSITION, book.log_id, _stream(book, customer_id))
+    if row is None or row["version"] is None:
+        raise CustomerUnknown(customer=customer_id)
+    if row["state_schema"] != STATE_SCHEMA or row["state"] is None:
+        return None
+    state = accounts.from_bytes(row["state"], row["version"])
+    if state.latest > now:
+        return None
+    return _shown(book, customer_id, state, now, now, row["position"])
+
+
+# Position and head in one statement: one snapshot, so that the position reproduces the answer.
+_HEAD_AND_POSITION = """
+SELECT
+    logs.next_position - 1 AS position,
+    streams.version,
+    streams.state_schema,
+    streams.state::text
+FROM logs
+LEFT JOIN streams ON streams.log_id = logs.log_id AND streams.stream_id = $2
+WHERE logs.log_id = $1
+"""
+
+
+async def _records(
+    conn: Connection, book: Book, customer_id: str, position: int
+) -> AsyncIterator[tuple[StoredRecord, Record]]:
+    """A customer's records in order of version, as far as they were written by a position."""
+    after = 0
+    while True:
+        page = await store.read_stream(
+            conn, book.log_id, _stream(book, customer_id), after=after, up_to_position=position, limit=PAGE
+        )
+        for stored in page:
+            yield stored, Record.from_bytes(stored.record)
+        if len(page) < PAGE:
+            return
+        after = page[-1].version
+
+
+def _shown(book: Book, customer_id: str, state: Account, as_of: int, known_at: int, position: int) -> dict[str, Any]:
+    return {
+        "program": book.program,
+        "customer": customer_id,
+        "version": state.version,
+        "position": position,
+        "as_of": show(as_of),
+        "known_at": show(known_at),
+        **accounts.show_account(state, as_of),
+    }
+
+
+async def _known_at_position(conn: Connection, book: Book, as_of: int, position: int, last: int) -> CutOff:
+    if position > last:
+        raise CutOffInFuture(f"The log has no position {position} yet.", known_at=position, last=last)
+    found = await store.read_log(conn, book.log_id, after=position - 1, limit=1) if position else []
+    known_at = Record.from_bytes(found[0].record).recorded_at if found else 0
+    return CutOff(as_of, known_at, position, is_head=False)
+
+
+async def _last_position(conn: Connection, book: Book) -> int:
+    log = await store.read_logs(conn, [book.log_id])
+    return log[book.log_id].next_position - 1
+
+
+def _as_of(text: str, zone: ZoneInfo, now: int) -> int:
+    try:
+        instant = end_of_day(date.fromisoformat(text), zone) if len(text) == len("2026-11-21") else parse(text)
+    except (ValueError, OverflowError) as error:
+        raise _malformed("as_of", str(error)) from error
+    if instant > now:
+        raise CutOffInFuture(as_of=show(instant), now=show(now))
+    return instant
+
+
+def _instant(name: str, text: str) -> int:
+    try:
+        return parse(text)
+    except (ValueError, OverflowError) as error:
+        raise _malformed(name, str(error)) from error
+
+
+def _malformed(name: str, reason: str) -> FormError:
+    return FormError(
+        f"{name} is not a cut-off: {reason}",
+        code="cut_off_malformed",
+        errors=[{"pointer": f"?{name}", "reason": reason}],
+    )
+
+
+def _must_exist(state: Account, customer_id: str) -> None:
+    if state.version == 0:
+        raise CustomerUnknown(customer=customer_id)
+
+
+def _stream(book: Book, customer_id: str) -> UUID:
+    return customer_stream_id(book.program, customer_id)
