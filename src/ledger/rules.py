@@ -134,7 +134,15 @@ class Expiry(_Part):
         if self.kind == "never":
             return NEVER
         day = business_day(granted_at, zone)
-        return midnight(self._first_day_gone(day), zone)
+        known = self._gone_at.get((day, zone))
+        if known is None:
+            known = self._gone_at[day, zone] = midnight(self._first_day_gone(day), zone)
+        return known
+
+    @cached_property
+    def _gone_at(self) -> dict[tuple[date, ZoneInfo], int]:
+        """Calendar arithmetic costs two microseconds, and a day's grants all share it."""
+        return {}
 
     def _first_day_gone(self, day: date) -> date:
         if self.kind == "after_days":

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.deciding.unit import Unit
+from ledger.instants import DAY, NEVER, parse
 from ledger.money import rounded, split
 from ledger.records import Posting
 from ledger.rules import EventEarning, PurchaseEarning
@@ -82,13 +83,13 @@ def _apply_rule(
         )
         return []
     points, rate = _points(unit, rule, base, data["currency"])
-    extra = _extra(points, rule.multiplier(tier))
+    extra = _extra(points, rule.multiplier(tier)) if tier else 0
     points, extra, caps = _capped(unit, rule, points, extra, day)
     if points + extra == 0:
         unit.notes.append({"code": "nothing_earned", "rule": rule.id, "reason": next(iter(caps), "rounded_to_nothing")})
         return []
     why: dict[str, Any] = {"base": base, "rate": rate, "lines": lines, "bases": bases, **caps}
-    available_at = unit.rules.document.availability.available_at(unit.instant)
+    available_at = _available_at(unit, data, lines)
     opened = []
     if points:
         opened.append(grant(unit, points, "purchase", rule=rule.id, why=why, available_at=available_at))
@@ -96,6 +97,18 @@ def _apply_rule(
         more = {**why, "tier": tier, "multiplier": str(rule.multiplier(tier))}
         opened.append(grant(unit, extra, "multiplier", rule=rule.id, why=more, available_at=available_at))
     return opened
+
+
+def _available_at(unit: Unit, data: dict[str, Any], earning_lines: list[int]) -> int | None:
+    """When the points may be spent; lines that were handed over already (`fulfilled_at`) wait for no delivery."""
+    availability = unit.rules.document.availability
+    available_at = availability.available_at(unit.instant)
+    if available_at != NEVER:
+        return available_at
+    fulfilled = [line.get("fulfilled_at") for line in data.get("lines", ()) if line["line"] in earning_lines]
+    if not fulfilled or None in fulfilled:
+        return NEVER
+    return max(unit.instant, *map(parse, fulfilled)) + availability.days * DAY
 
 
 def earning_base(rule: PurchaseEarning, data: dict[str, Any]) -> tuple[list[int], list[int]]:
