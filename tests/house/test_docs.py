@@ -1,0 +1,26 @@
+"""What the documents show is what the service takes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ledger.events import SHAPES, validated
+from ledger.instants import parse
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _examples() -> list[tuple[str, str]]:
+    text = (DOCS / "EVENTS.md").read_text()
+    return re.findall(r"^## ([a-z_.]+)\n\n```json\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("event_type", "example"), _examples())
+def test_every_example_of_an_event_is_accepted_as_it_stands(event_type: str, example: str) -> None:
+    assert validated(event_type, json.loads(example), parse("2026-01-01T00:00:00+08:00"))
+
+
+def test_every_event_type_has_an_example() -> None:
+    assert {event_type for event_type, _ in _examples()} == set(SHAPES)
