@@ -116,7 +116,7 @@ def start(home: Home, announce: Announce) -> None:
             return
         said = _log_from(home, mark)
         if "shared memory block" not in said or time.monotonic() > deadline:
-            raise EmbeddedError(f"PostgreSQL did not start: {_last_line(said)} (all of it in {home.log})")
+            raise EmbeddedError(f"PostgreSQL did not start: {_last_words(said)} (all of it in {home.log})")
         time.sleep(RETRY_SECONDS)
 
 
@@ -124,6 +124,9 @@ def stop(home: Home) -> None:
     """Stop the server, if there is one, after what it has acknowledged is on disk; waits for its end."""
     while postmaster(home):
         home.run("pg_ctl", *stop_arguments(home))
+    if not home.sockets.is_relative_to(home.base):
+        with contextlib.suppress(OSError):  # somebody else's by now, or not empty
+            home.sockets.rmdir()
 
 
 def stop_arguments(home: Home) -> list[str]:
@@ -169,7 +172,7 @@ def _run_start(home: Home, announce: Announce) -> int:
             try:
                 return starting.wait(NEWS_SECONDS)
             except subprocess.TimeoutExpired:
-                announce(f"PostgreSQL is starting: {_last_line(_log_from(home, 0))}")
+                announce(f"PostgreSQL is starting: {_last_words(_log_from(home, 0))}")
 
 
 def _disown_reused_ids(home: Home) -> None:
@@ -203,17 +206,18 @@ def _log_from(home: Home, mark: int) -> str:
     return ""
 
 
-def _last_line(said: str) -> str:
-    """The last line that says why: PostgreSQL follows a FATAL with a line that the system is shut down."""
-    lines = said.strip().splitlines() or ["it has said nothing yet"]
-    fatal = [line for line in lines if re.search(r"\b(FATAL|PANIC|postgres: )", line)]
-    return (fatal or lines)[-1]
+def _last_words(said: str) -> str:
+    """The line that says why it ended with the one before it, which often says more, both without their time stamps."""
+    lines = [re.sub(r"^\S+ \S+ UTC \[\d+\] ", "", line) for line in said.strip().splitlines()]
+    fatal = [number for number, line in enumerate(lines) if re.match(r"FATAL|PANIC|postgres: ", line)]
+    last = fatal[-1] if fatal else len(lines) - 1
+    return " ".join(lines[max(0, last - 1) : last + 1]) or "it has said nothing yet"
 
 
 def _must(home: Home, program: str, *arguments: str, given: str | None = None) -> None:
     done = home.run(program, *arguments, given=given)
     if done.returncode != 0 or re.search(r"\b(ERROR|FATAL|PANIC):", done.stdout):
-        raise EmbeddedError(f"{program} failed: {_last_line(done.stdout)}")
+        raise EmbeddedError(f"{program} failed: {_last_words(done.stdout)}")
 
 
 def _append_include(home: Home, configuration: Path) -> None:
