@@ -173,13 +173,13 @@ class EmbeddedPostgres:
         self.stop()
 
     def _own(self, settings: Mapping[str, str]) -> None:
-        self._lock = _take_lock(self.home.lock)
+        self._lock = _take_lock(self.home.lock, self._announce)
         if not self.home.cluster.exists():
             self._announce(f"making a PostgreSQL cluster in {self.home.cluster}")
             server.make_cluster(self.home)
         server.check_version(self.home)
         self._keeper = _hire_keeper(self.home, self._lock)
-        if self.answers():
+        if server.await_running(self.home, self._announce):
             self._announce("took over the running server of an owner that is gone")
         else:
             server.configure(self.home, settings)
@@ -206,7 +206,7 @@ class EmbeddedPostgres:
         return not self._ending.is_set()
 
 
-def _take_lock(path: Path) -> int:
+def _take_lock(path: Path, announce: Announce) -> int:
     """Lock `path` for this process, waiting for the keeper of an owner that has died.
 
     Raises:
@@ -214,6 +214,7 @@ def _take_lock(path: Path) -> int:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     deadline = time.monotonic() + LOCK_SECONDS_MAX
+    waiting = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -224,6 +225,9 @@ def _take_lock(path: Path) -> int:
                 raise OwnedElsewhere(
                     f"process {owner or 'unknown'} owns the embedded database in {path.parent}"
                 ) from None
+            if not waiting:
+                announce(f"waiting for the server of process {owner}, which has ended, to stop")
+                waiting = True
             time.sleep(RETRY_SECONDS)
         else:
             os.ftruncate(descriptor, 0)

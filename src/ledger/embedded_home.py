@@ -126,7 +126,7 @@ def settle(data_dir: Path, *, bin_dir: Path | None, announce: Announce) -> Home:
 
 
 def find(data_dir: Path) -> Home:
-    """The place of the server of `data_dir`, changing nothing.
+    """The place of the server of `data_dir`, for those who do not own it.
 
     Raises:
         EmbeddedError: no server was ever started on it.
@@ -208,7 +208,7 @@ def _owner_of(base: Path) -> ServerUser:
 
 def _user_of_new_server(announce: Announce) -> ServerUser:
     if os.geteuid() != 0:
-        return _user_named(pwd.getpwuid(os.geteuid()).pw_name)
+        return _ourselves()
     made: subprocess.CompletedProcess[str] | None = None
     for _ in range(50):  # two first starts at once: the second finds /etc/passwd locked for a moment
         try:
@@ -221,6 +221,17 @@ def _user_of_new_server(announce: Announce) -> ServerUser:
             time.sleep(0.1)
     said = made.stderr.strip() if made else ""
     raise EmbeddedError(f"PostgreSQL does not run as root, and the user {SERVER_USER} cannot be made: {said}")
+
+
+def _ourselves() -> ServerUser:
+    try:
+        entry = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EmbeddedError(
+            f"user id {os.geteuid()} has no name, and PostgreSQL runs as none without: run as another user, "
+            "or set LEDGER_DATABASE_URL"
+        ) from None
+    return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
 def _make_user() -> subprocess.CompletedProcess[str]:

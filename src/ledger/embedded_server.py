@@ -75,6 +75,7 @@ def make_cluster(home: Home) -> None:
     _append_include(home, unfinished / "postgresql.conf")
     _must(home, "postgres", "--single", "-D", str(unfinished), "postgres", given=FIRST_STATEMENTS)
     unfinished.rename(home.cluster)
+    _flush_directory(home.cluster.parent)  # a name lost with the power would have the whole cluster made again
 
 
 def check_version(home: Home) -> None:
@@ -95,7 +96,7 @@ def check_version(home: Home) -> None:
 def configure(home: Home, settings: Mapping[str, str]) -> None:
     """Write our settings, then `settings`; what ALTER SYSTEM has set wins over both."""
     everything = {**SETTINGS, "unix_socket_directories": str(home.sockets), "port": str(PORT), **settings}
-    lines = [f"{name} = '{value}'\n" for name, value in everything.items()]
+    lines = ["{} = '{}'\n".format(name, value.replace("'", "''")) for name, value in everything.items()]
     _write(home, home.cluster / "ledger.conf", "".join(lines))
 
 
@@ -118,6 +119,19 @@ def start(home: Home, announce: Announce) -> None:
         if "shared memory block" not in said or time.monotonic() > deadline:
             raise EmbeddedError(f"PostgreSQL did not start: {_last_words(said)} (all of it in {home.log})")
         time.sleep(RETRY_SECONDS)
+
+
+def await_running(home: Home, announce: Announce) -> bool:
+    """Whether a server is running already; waits for one that is still recovering, or not yet quite stopped."""
+    waiting = False
+    while postmaster(home):
+        if answers(home):
+            return True
+        if not waiting:
+            announce("waiting for a server that is there but does not answer: it recovers, or is stopping")
+            waiting = True
+        time.sleep(RETRY_SECONDS)
+    return False
 
 
 def stop(home: Home) -> None:
@@ -227,7 +241,15 @@ def _append_include(home: Home, configuration: Path) -> None:
 
 def _write(home: Home, path: Path, text: str) -> None:
     """Write as the server's user: root writing into another user's directory could be led elsewhere by a link."""
-    command = 'cat >"$1.new" && mv -f "$1.new" "$1"'
+    command = 'cat >"$1.new" && { sync "$1.new" 2>/dev/null || sync; } && mv -f "$1.new" "$1"'
     done = home.run_as_user(["/bin/sh", "-c", command, "sh", str(path)], given=text)
     if done.returncode != 0:
         raise EmbeddedError(f"{path} cannot be written: {done.stdout.strip()}")
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

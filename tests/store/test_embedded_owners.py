@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -101,6 +102,27 @@ def test_the_server_of_an_owner_that_was_killed_with_its_keeper_is_taken_over(da
         assert successor.pid == left
         assert news == ["took over the running server of an owner that is gone"]
     assert not server.answers()
+
+
+def test_a_server_left_behind_that_is_stopping_is_waited_for(data_dir):
+    """Its last client keeps it from ending; the next owner neither takes it over nor fails, it waits and starts anew."""
+    owner = Owner(data_dir)
+    server = EmbeddedPostgres.attach(data_dir)
+    (keeper,) = [child for child in psutil.Process(owner.process.pid).children() if "ledger-keeper" in child.cmdline()]
+    keeper.kill()
+    owner.end(signal.SIGKILL)
+    news: list[str] = []
+
+    with psycopg.connect(server.superuser_url) as client, ThreadPoolExecutor(1) as pool:
+        server.home.run("pg_ctl", "stop", f"--pgdata={server.home.cluster}", "--mode=smart", "--no-wait")
+        wait_until(lambda: not server.answers())
+        starting = pool.submit(EmbeddedPostgres.start, data_dir, announce=news.append)
+        wait_until(lambda: news)
+        assert not starting.done()
+        client.close()
+        with starting.result() as successor:
+            assert successor.answers()
+    assert news == ["waiting for a server that is there but does not answer: it recovers, or is stopping"]
 
 
 def test_everything_killed_at_once_loses_nothing_that_was_committed(data_dir):
