@@ -55,18 +55,21 @@ lock: $(VENV)/.dev
 
 # Debian splits ensurepip off into python3-venv; without it the machine's own pip fills the environment.
 $(VENV)/.build: requirements/build.lock
-	[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
-	[ -x $(BIN)/pip ] && $(INSTALL) $< || $(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r $<
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed: make PYTHON=...")'
+	@echo "setting up $(VENV), once"
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+	@if [ -x $(BIN)/pip ]; then $(INSTALL) $<; \
+		else $(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r $<; fi
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.build requirements/run.lock pyproject.toml
-	$(INSTALL) requirements/run.lock
-	$(INSTALL_PROJECT)
+	@$(INSTALL) requirements/run.lock
+	@$(INSTALL_PROJECT)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.build requirements/dev.lock pyproject.toml
-	$(INSTALL) requirements/dev.lock
-	$(INSTALL_PROJECT)
+	@$(INSTALL) requirements/dev.lock
+	@$(INSTALL_PROJECT)
 	@touch $@ $(VENV)/.run
 
 clean:
