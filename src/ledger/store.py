@@ -186,7 +186,7 @@ async def hold_log(conn: Connection, log_id: int) -> AsyncIterator[None]:
 
 _STALE: Final = Stale()
 
-_APPEND: Final = f"SELECT * FROM append_units({', '.join(f'${n}' for n in range(1, 43))})"
+_APPEND: Final = f"SELECT * FROM append_units({', '.join(f'${n}' for n in range(1, 42))})"
 
 
 async def append(
@@ -249,10 +249,11 @@ class _Batch:
         self.program_head = program_head
         self.keys: set[UUID] = set()
         self.references: set[UUID] = set()
-        self.written: dict[UUID, tuple[int, RecordToAppend]] = {}
+        self.written: dict[UUID, tuple[int, int]] = {}
+        self.begun: set[UUID] = set()
         self.stale: list[int] = []
-        self.key_units: list[int] = []
-        self.key_values: list[UUID] = []
+        self.other_units: list[int] = []
+        self.other_keys: list[UUID] = []
         self.read_units: list[int] = [0]
         self.reads: list[HeadRead] = [program_head]
         self.dependent_units: list[int] = []
@@ -273,12 +274,14 @@ class _Batch:
             self.stale.append(place)
         versions = {read.stream_id: read.version for read in unit.reads}
         for record in unit.records:
-            versions[record.stream_id] += 1
-            if record.version != versions[record.stream_id]:
-                raise ValueError(f"version {record.version} does not follow the version the unit read or wrote last")
+            if record.version != versions.get(record.stream_id, -1) + 1:
+                raise ValueError("a record's version does not follow the one its unit read or wrote last")
+            if record.version == 1:
+                self.begun.add(record.stream_id)
+            versions[record.stream_id] = record.version
             self.record_units.append(place)
             self.records.append(record)
-            self.written[record.stream_id] = (place, record)
+            self.written[record.stream_id] = (place, len(self.records))
         if unit.refusal is not None:
             self.refusal_units.append(place)
             self.refusals.append(unit.refusal)
@@ -296,11 +299,11 @@ class _Batch:
             raise ValueError("a unit uses one key twice")
         if unit.source_key not in keys:
             keys.append(unit.source_key)
+            self.other_units.append(place)
+            self.other_keys.append(unit.source_key)
         free = self.keys.isdisjoint(keys) and self.references.isdisjoint(references)
         self.keys.update(keys)
         self.references.update(references)
-        self.key_values.extend(keys)
-        self.key_units.extend([place] * len(keys))
         return free
 
     def _add_reads(self, place: int, unit: UnitToAppend) -> bool:
@@ -320,7 +323,8 @@ class _Batch:
             self.read_units.append(place)
             self.reads.append(read)
             return True
-        earlier, record = writer
+        earlier, last = writer
+        record = self.records[last - 1]
         self.dependent_units.append(place)
         self.depends_on.append(earlier)
         return read.version == record.version and read.head_hash == leaf_hash(record.record)
@@ -331,15 +335,10 @@ class _Batch:
 
     def arguments(self, heads: Iterable[HeadToWrite]) -> list[Any]:
         """Everything from `p_stale` on, in the order of the function's parameters."""
-        heads = list(heads)
-        if {head.stream_id: (head.unit + 1, head.version) for head in heads} != {
-            stream_id: (place, record.version) for stream_id, (place, record) in self.written.items()
-        }:
-            raise ValueError("the heads to write are not those the units leave")
+        new, known = self._sorted_heads(heads)
+        written = [*new, *known]
         return [
             self.stale,
-            self.key_units,
-            self.key_values,
             self.read_units,
             [read.stream_id for read in self.reads],
             [read.version for read in self.reads],
@@ -354,14 +353,15 @@ class _Batch:
             [record.type for record in self.records],
             [record.time for record in self.records],
             [record.record.decode() for record in self.records],
-            [head.unit + 1 for head in heads],
-            [head.stream_id for head in heads],
-            [head.customer_id for head in heads],
-            [head.version for head in heads],
-            [head.head_hash for head in heads],
-            [head.state_schema for head in heads],
-            [head.state.decode() for head in heads],
-            [head.due_at for head in heads],
+            self.other_units,
+            self.other_keys,
+            len(new),
+            [self.written[head.stream_id][1] for head in written],
+            [head.customer_id for head in written],
+            [head.head_hash for head in written],
+            [head.state_schema for head in written],
+            [head.state.decode() for head in written],
+            [head.due_at for head in written],
             self.refusal_units,
             [refusal.source_key for refusal in self.refusals],
             [refusal.fingerprint for refusal in self.refusals],
@@ -377,6 +377,19 @@ class _Batch:
             self.raise_amounts,
             self.raise_limits,
         ]
+
+    def _sorted_heads(self, heads: Iterable[HeadToWrite]) -> tuple[list[HeadToWrite], list[HeadToWrite]]:
+        """The heads of streams that begin in this batch, and the others; each as its last record leaves it."""
+        new: list[HeadToWrite] = []
+        known: list[HeadToWrite] = []
+        for head in heads:
+            unit, place = self.written.get(head.stream_id, (0, 0))
+            if unit != head.unit + 1 or self.records[place - 1].version != head.version:
+                raise ValueError("a head to write is not what the units leave")
+            (new if head.stream_id in self.begun else known).append(head)
+        if len(new) + len(known) != len(self.written):
+            raise ValueError("a stream is written without its head")
+        return new, known
 
 
 async def settle_unknown(pool: Pool, log_id: int, source_keys: Iterable[UUID]) -> dict[UUID, Exists]:

@@ -49,7 +49,6 @@ async def measure(
     batch_size: int = 1_000,
     record_bytes: int = 900,
     customers: int | None = None,
-    seed: int = 1,
 ) -> Ceiling:
     """Append single-record units, each on a stream of its own within its batch.
 
@@ -62,7 +61,7 @@ async def measure(
     program = program_stream_id(log.program)
     found = (await store.read_heads(conn, log.log_id, [program])).get(program)
     program_head = store.HeadRead(program, found.version, found.head_hash) if found else store.HeadRead(program, 0, None)
-    makes = _Units(log.program, record_bytes, batch_size, customers, random.Random(seed))
+    makes = _Units(log.program, record_bytes, batch_size, customers, random.Random())
     spent = 0.0
     batches = 0
     for units, heads in makes.batches(records):

@@ -13,15 +13,15 @@
 --
 -- Units are numbered from 1 in the order of the batch, records come in unit order. Only what was not appended is
 -- answered by unit; the records appended have the positions from `first_position` on, in order.
+--
+-- Plans: every table is entered by an index with an array of keys, and the settings below leave the planner no other
+-- way. So one plan is right for an empty table and a full one, and is made once per connection, not per call.
 CREATE OR REPLACE FUNCTION append_units(
     p_log_id integer,
     p_recorded_at timestamptz,
     p_units integer,
     -- units that clash with an earlier one of the batch
     p_stale integer[],
-    -- every source key a unit must be the first to use: its own and its records'
-    p_key_units integer[],
-    p_keys uuid[],
     -- heads read and not written by an earlier unit of the batch; unit 0 stands for all (the program's own head)
     p_read_units integer[],
     p_read_streams uuid[],
@@ -38,11 +38,13 @@ CREATE OR REPLACE FUNCTION append_units(
     p_record_types text[],
     p_record_times timestamptz[],
     p_records json[],
-    -- heads as the last unit that writes them (p_head_units) leaves them
-    p_head_units integer[],
-    p_head_streams uuid[],
+    -- keys of units that none of their records carries
+    p_other_units integer[],
+    p_other_keys uuid[],
+    -- heads as the last record that writes them (by its place) leaves them; first those of streams that begin here
+    p_heads_new integer,
+    p_head_records integer[],
     p_head_customers text[],
-    p_head_versions bigint[],
     p_head_hashes bytea[],
     p_head_schemas integer[],
     p_head_states json[],
@@ -78,15 +80,22 @@ LANGUAGE plpgsql
 VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
-SET plan_cache_mode = force_custom_plan
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_nestloop = off
+SET enable_mergejoin = off
 SET jit = off
 AS $$
 DECLARE
     v_holds boolean[] := array_fill(true, ARRAY[p_units]);
-    v_all_hold boolean := true;
     v_exists boolean[] := array_fill(false, ARRAY[p_units]);
+    v_all_hold boolean := true;
+    v_keys uuid[] := p_record_source_keys || p_other_keys;
+    v_key_units integer[] := p_record_units || p_other_units;
     v_hit record;
     v_unit integer;
+    v_units integer[];
     v_waiting uuid[] := '{}';
     v_useds bigint[];
     v_counter integer;
@@ -111,46 +120,60 @@ BEGIN
     END IF;
     log_recorded_at := p_recorded_at;
 
-    -- Keys.
+    -- Keys. As a rule nothing is found.
     FOR v_hit IN
-        SELECT 'recorded' AS found, k.unit, k.key, e.position
-        FROM unnest(p_key_units, p_keys) AS k (unit, key)
-        JOIN events AS e ON e.log_id = p_log_id AND e.source_key = k.key
+        SELECT 'recorded' AS found, e.source_key AS key, e.position
+        FROM events AS e
+        WHERE e.log_id = p_log_id AND e.source_key = ANY (v_keys)
         UNION ALL
-        SELECT 'recorded', k.unit, k.key, e.position
-        FROM unnest(p_record_units, p_record_references) AS k (unit, key)
-        JOIN events AS e ON e.log_id = p_log_id AND e.reference = k.key
+        SELECT 'referenced', e.reference, e.position
+        FROM events AS e
+        WHERE e.log_id = p_log_id AND e.reference = ANY (p_record_references)
         UNION ALL
-        SELECT CASE f.status WHEN 'waiting' THEN 'waiting' ELSE 'refused' END, k.unit, k.key, NULL
-        FROM unnest(p_key_units, p_keys) AS k (unit, key)
-        JOIN refusals AS f ON f.log_id = p_log_id AND f.source_key = k.key AND f.status <> 'settled'
+        SELECT f.status, f.source_key, NULL
+        FROM refusals AS f
+        WHERE f.log_id = p_log_id AND f.source_key = ANY (v_keys)
         UNION ALL
-        SELECT 'awaited', k.unit, k.key, NULL
-        FROM unnest(p_record_units, p_record_references) AS k (unit, key)
-        JOIN refusals AS f ON f.log_id = p_log_id AND f.waits_for = k.key AND f.status = 'waiting'
+        SELECT 'awaited', f.waits_for, NULL
+        FROM refusals AS f
+        WHERE f.log_id = p_log_id AND f.status = 'waiting' AND f.waits_for = ANY (p_record_references)
     LOOP
-        CASE v_hit.found
-            WHEN 'waiting' THEN
-                v_waiting := v_waiting || v_hit.key;
-            WHEN 'awaited' THEN
-                awakened := true;
-            ELSE
+        IF v_hit.found = 'awaited' THEN
+            awakened := true;
+        ELSIF v_hit.found = 'waiting' THEN
+            v_waiting := v_waiting || v_hit.key;
+        ELSIF v_hit.found <> 'settled' THEN
+            v_units := CASE v_hit.found
+                WHEN 'referenced' THEN
+                    ARRAY(SELECT p_record_units[i] FROM unnest(array_positions(p_record_references, v_hit.key)) AS n (i))
+                ELSE ARRAY(SELECT v_key_units[i] FROM unnest(array_positions(v_keys, v_hit.key)) AS n (i))
+            END;
+            FOREACH v_unit IN ARRAY v_units LOOP
                 v_all_hold := false;
-                v_holds[v_hit.unit] := false;
-                IF NOT v_exists[v_hit.unit] THEN
-                    v_exists[v_hit.unit] := true;
-                    existing_units := existing_units || v_hit.unit;
+                v_holds[v_unit] := false;
+                IF NOT v_exists[v_unit] THEN
+                    v_exists[v_unit] := true;
+                    existing_units := existing_units || v_unit;
                     existing_positions := existing_positions || v_hit.position;
                 END IF;
-        END CASE;
+            END LOOP;
+        END IF;
     END LOOP;
 
     -- Heads.
     FOREACH v_unit IN ARRAY p_stale || ARRAY(
+        WITH heads AS MATERIALIZED (
+            SELECT
+                s.stream_id,
+                s.version,
+                s.head_hash
+            FROM streams AS s
+            WHERE s.log_id = p_log_id AND s.stream_id = ANY (p_read_streams)
+        )
         SELECT r.unit
         FROM unnest(p_read_units, p_read_streams, p_read_versions, p_read_hashes) AS r (unit, stream_id, version, head_hash)
-        LEFT JOIN streams AS s ON s.log_id = p_log_id AND s.stream_id = r.stream_id
-        WHERE coalesce(s.version, 0) <> r.version OR s.head_hash IS DISTINCT FROM r.head_hash
+        LEFT JOIN heads AS h ON h.stream_id = r.stream_id
+        WHERE coalesce(h.version, 0) <> r.version OR h.head_hash IS DISTINCT FROM r.head_hash
     ) LOOP
         v_all_hold := false;
         IF v_unit = 0 THEN
@@ -207,6 +230,10 @@ BEGIN
         );
     END IF;
 
+    IF NOT true = ANY (v_holds) THEN
+        RETURN;
+    END IF;
+
     -- From here on everything written holds.
     INSERT INTO events (
         log_id,
@@ -244,48 +271,9 @@ BEGIN
     WHERE v_holds[r.unit];
     GET DIAGNOSTICS v_rows = ROW_COUNT;
 
-    INSERT INTO streams AS s (
-        log_id,
-        stream_id,
-        customer_id,
-        version,
-        head_hash,
-        state_schema,
-        state,
-        due_at
-    )
-    SELECT
-        p_log_id,
-        h.stream_id,
-        h.customer_id,
-        h.version,
-        h.head_hash,
-        h.state_schema,
-        h.state,
-        h.due_at
-    FROM unnest(
-        p_head_units,
-        p_head_streams,
-        p_head_customers,
-        p_head_versions,
-        p_head_hashes,
-        p_head_schemas,
-        p_head_states,
-        p_head_dues
-    ) AS h (unit, stream_id, customer_id, version, head_hash, state_schema, state, due_at)
-    WHERE v_holds[h.unit]
-    ON CONFLICT (log_id, stream_id) DO UPDATE
-    SET
-        version = excluded.version,
-        head_hash = excluded.head_hash,
-        state_schema = excluded.state_schema,
-        state = excluded.state,
-        due_at = excluded.due_at;
-
-    IF NOT v_all_hold THEN
-        -- The last unit that writes a stream does not hold but an earlier one does: the state the caller folded is of
-        -- a history that is not, so the head goes without one and whoever touches it next folds it again.
-        INSERT INTO streams AS s (
+    -- Streams that begin here: what was read is that they were not there, so no conflict is looked for.
+    IF p_heads_new > 0 THEN
+        INSERT INTO streams (
             log_id,
             stream_id,
             customer_id,
@@ -295,21 +283,92 @@ BEGIN
             state,
             due_at
         )
-        SELECT DISTINCT ON (h.stream_id)
+        SELECT
             p_log_id,
-            h.stream_id,
+            p_record_streams[h.record],
+            h.customer_id,
+            p_record_versions[h.record],
+            h.head_hash,
+            h.state_schema,
+            h.state,
+            h.due_at
+        FROM unnest(
+            p_head_records[:p_heads_new],
+            p_head_customers[:p_heads_new],
+            p_head_hashes[:p_heads_new],
+            p_head_schemas[:p_heads_new],
+            p_head_states[:p_heads_new],
+            p_head_dues[:p_heads_new]
+        ) AS h (record, customer_id, head_hash, state_schema, state, due_at)
+        WHERE v_holds[p_record_units[h.record]];
+    END IF;
+
+    IF p_heads_new < cardinality(p_head_records) THEN
+        INSERT INTO streams (
+            log_id,
+            stream_id,
+            customer_id,
+            version,
+            head_hash,
+            state_schema,
+            state,
+            due_at
+        )
+        SELECT
+            p_log_id,
+            p_record_streams[h.record],
+            h.customer_id,
+            p_record_versions[h.record],
+            h.head_hash,
+            h.state_schema,
+            h.state,
+            h.due_at
+        FROM unnest(
+            p_head_records[p_heads_new + 1:],
+            p_head_customers[p_heads_new + 1:],
+            p_head_hashes[p_heads_new + 1:],
+            p_head_schemas[p_heads_new + 1:],
+            p_head_states[p_heads_new + 1:],
+            p_head_dues[p_heads_new + 1:]
+        ) AS h (record, customer_id, head_hash, state_schema, state, due_at)
+        WHERE v_holds[p_record_units[h.record]]
+        ON CONFLICT (log_id, stream_id) DO UPDATE
+        SET
+            version = excluded.version,
+            head_hash = excluded.head_hash,
+            state_schema = excluded.state_schema,
+            state = excluded.state,
+            due_at = excluded.due_at;
+    END IF;
+
+    IF NOT v_all_hold THEN
+        -- The last unit that writes a stream does not hold but an earlier one does: the state the caller folded is of
+        -- a history that is not, so the head goes without one and whoever touches it next folds it again.
+        INSERT INTO streams (
+            log_id,
+            stream_id,
+            customer_id,
+            version,
+            head_hash,
+            state_schema,
+            state,
+            due_at
+        )
+        SELECT DISTINCT ON (r.stream_id)
+            p_log_id,
+            r.stream_id,
             h.customer_id,
             r.version,
             sha256('\x00'::bytea || convert_to(r.record::text, 'UTF8')),
             0,
             NULL,
             p_recorded_at
-        FROM unnest(p_head_units, p_head_streams, p_head_customers) AS h (unit, stream_id, customer_id)
-        JOIN unnest(p_record_units, p_record_streams, p_record_versions, p_records) AS r (unit, stream_id, version, record)
-            ON r.stream_id = h.stream_id
-        WHERE NOT v_holds[h.unit] AND v_holds[r.unit]
+        FROM unnest(p_record_units, p_record_streams, p_record_versions, p_records) AS r (unit, stream_id, version, record)
+        JOIN unnest(p_head_records, p_head_customers) AS h (record, customer_id)
+            ON p_record_streams[h.record] = r.stream_id
+        WHERE NOT v_holds[p_record_units[h.record]] AND v_holds[r.unit]
         ORDER BY
-            h.stream_id,
+            r.stream_id,
             r.version DESC
         ON CONFLICT (log_id, stream_id) DO UPDATE
         SET
@@ -398,10 +457,10 @@ BEGIN
             f.log_id = p_log_id
             AND f.status = 'waiting'
             AND f.source_key = ANY (v_waiting)
-            AND EXISTS (
-                SELECT
+            AND f.source_key IN (
+                SELECT e.source_key
                 FROM events AS e
-                WHERE e.log_id = p_log_id AND e.source_key = f.source_key
+                WHERE e.log_id = p_log_id AND e.source_key = ANY (v_waiting)
             );
     END IF;
 
@@ -412,6 +471,7 @@ BEGIN
         -- Something due before the instant up to which the clock has worked: it has to come back.
         due_through = CASE
             WHEN due_through IS NULL THEN NULL
+            WHEN NOT v_all_hold THEN least(due_through, p_recorded_at, (SELECT min(d.due_at) FROM unnest(p_head_dues) AS d (due_at)))
             ELSE least(due_through, (SELECT min(d.due_at) FROM unnest(p_head_dues) AS d (due_at)))
         END
     WHERE log_id = p_log_id;
