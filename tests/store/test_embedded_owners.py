@@ -194,33 +194,43 @@ def test_children_that_outlive_the_server_are_waited_for(data_dir):
         assert "shared memory block" in server.home.log.read_text()
 
 
+FREEZER = """
+import os, signal, sys, time
+while True:
+    try:
+        pid = int(open(sys.argv[1]).readline())
+    except (OSError, ValueError):
+        continue
+    if pid not in map(int, sys.argv[2:]):
+        break
+os.kill(pid, signal.SIGSTOP)
+time.sleep(1)
+os.kill(pid, signal.SIGCONT)
+"""
+
+
 def test_a_long_recovery_is_waited_for_and_told(data_dir, monkeypatch):
-    """Freezes the recovering server for longer than the news interval; a limit on recovery would give up."""
+    """The recovering server is frozen for five times the interval of news. It may be too quick to be caught: again, then.
+
+    The id of the process that starts it stands in its file for a moment (embedded_server.py), and is not to be frozen.
+    """
     monkeypatch.setattr("ledger.embedded_server.NEWS_SECONDS", 0.2)
     news: list[str] = []
     with EmbeddedPostgres.start(data_dir, supervised=False, announce=news.append) as server:
-        os.kill(server.pid, signal.SIGKILL)
-        wait_until(lambda: server.pid is None)
-        freezer = subprocess.Popen(
-            [sys.executable, "-c", FREEZER, str(server.home.cluster / "postmaster.pid"), str(server.pid)]
-        )
-        server.restart()
-        assert freezer.wait() == 0
-        assert server.answers()
-    assert any("PostgreSQL is starting: " in line for line in news)
+        for _ in range(20):
+            ids = [str(server.pid), str(os.getpid())]
+            os.kill(server.pid, signal.SIGKILL)
+            wait_until(lambda: server.pid is None)
+            freezer = subprocess.Popen(
+                [sys.executable, "-c", FREEZER, str(server.home.cluster / "postmaster.pid"), *ids]
+            )
+            server.restart()
+            assert freezer.wait() == 0
+            assert server.answers()
+            if news_of_starting(news):
+                break
+    assert news_of_starting(news)
 
 
-FREEZER = """
-import os, signal, sys, time, pathlib
-seen = pathlib.Path(sys.argv[1])
-before = seen.read_text()
-deadline = time.monotonic() + 30
-while time.monotonic() < deadline:
-    lines = seen.read_text().splitlines() if seen.exists() else []
-    if len(lines) >= 8 and lines[7].strip() == "starting":
-        os.kill(int(lines[0]), signal.SIGSTOP)
-        time.sleep(1)
-        os.kill(int(lines[0]), signal.SIGCONT)
-        sys.exit(0)
-sys.exit(1)
-"""
+def news_of_starting(news: list[str]) -> list[str]:
+    return [line for line in news if line.startswith("PostgreSQL is starting: ")]
