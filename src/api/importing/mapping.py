@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from api import yaml_text
 from ledger.money import Rounding
 from ledger.records import OURS
 
@@ -189,9 +189,9 @@ def parse_mapping(written: str, name: str) -> Mapping:
         MappingError: `name`, the place in it and the reason of every fault.
     """
     try:
-        return Mapping.model_validate(yaml.safe_load(written))
-    except yaml.YAMLError as error:
-        raise MappingError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+        return Mapping.model_validate(yaml_text.load(written))
+    except yaml_text.YamlError as error:
+        raise MappingError(f"{name} is not YAML: {error}") from None
     except ValidationError as error:
         raise MappingError(f"{name}: {'; '.join(_fault(dict(fault)) for fault in error.errors())}") from None
 
