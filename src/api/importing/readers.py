@@ -7,7 +7,6 @@ goes on behind it.
 
 import csv
 from collections.abc import Iterator, Sequence
-from itertools import count
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -48,10 +47,11 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row | Fault]:
     try:
         with pq.ParquetFile(path) as file:
             check_columns(columns, file.schema_arrow.names, path)
-            number = count(1)
+            number = 1
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns), use_threads=False):
                 cells = [batch.column(column).to_pylist() for column in columns]
-                yield from map(Row, number, zip(*cells, strict=True))
+                yield from map(Row, range(number, number + batch.num_rows), zip(*cells, strict=True))
+                number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FileError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}") from None
 
