@@ -13,9 +13,12 @@ import yaml
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the core schema of YAML 1.2."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        """Decimal digits, whatever they begin with."""
+        return int(str(self.construct_scalar(node)))
 
 
+_Loader.yaml_implicit_resolvers = {}
 _CORE = (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -24,7 +27,7 @@ _CORE = (
 )
 for _tag, _pattern, _first in _CORE:
     _Loader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), list(_first))
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
 
 
 class YamlError(ValueError):

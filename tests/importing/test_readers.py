@@ -65,7 +65,7 @@ def test_one_column_alone_is_read_like_many(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "a\n1\n"])
 def test_a_missing_column_is_named_with_those_there_are(tmp_path, content):
-    with pytest.raises(FileError, match="has no column .*'b'"):
+    with pytest.raises(FileError, match=r"has no column .*'b'"):
         rows_of(tmp_path, content)
 
 

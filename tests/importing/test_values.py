@@ -59,15 +59,23 @@ def test_what_is_not_exact_is_refused_and_never_rounded(cell, reason):
 @pytest.mark.parametrize(
     ("cell", "form", "expected"),
     [
-        (datetime(2010, 12, 1, 8, 26), None, "2010-12-01T08:26:00Z"),
-        (datetime(2011, 7, 1, 8, 26), None, "2011-07-01T07:26:00Z"),  # summer time
+        (datetime.fromisoformat("2010-12-01 08:26"), None, "2010-12-01T08:26:00Z"),
+        (datetime.fromisoformat("2011-07-01 08:26"), None, "2011-07-01T07:26:00Z"),  # summer time
         (datetime(2011, 7, 1, 8, 26, tzinfo=UTC), None, "2011-07-01T08:26:00Z"),
         ("2011-07-01T08:26:00+08:00", None, "2011-07-01T00:26:00Z"),
         ("2011-07-01 08:26", None, "2011-07-01T07:26:00Z"),
         ("01/12/2010 08:26", "%d/%m/%Y %H:%M", "2010-12-01T08:26:00Z"),
         (date(2011, 7, 1), None, "2011-06-30T23:00:00Z"),
-        (datetime(2011, 10, 30, 1, 30), None, "2011-10-30T00:30:00Z"),  # this hour happens twice: the first is meant
-        (datetime(2011, 3, 27, 1, 30), None, "2011-03-27T01:30:00Z"),  # this one never does: read as before the gap
+        (
+            datetime.fromisoformat("2011-10-30 01:30"),
+            None,
+            "2011-10-30T00:30:00Z",
+        ),  # this hour happens twice: the first is meant
+        (
+            datetime.fromisoformat("2011-03-27 01:30"),
+            None,
+            "2011-03-27T01:30:00Z",
+        ),  # this one never does: read as before the gap
     ],
 )
 def test_a_time_without_an_offset_is_read_in_the_zone_of_the_mapping(cell, form, expected):
