@@ -6,6 +6,7 @@ each other, and a database that is up to date is left as it is.
 
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -16,6 +17,9 @@ LOCK_TIMEOUT = "5s"
 """Longest wait for a table under traffic: what queues behind a waiting migration waits as long."""
 
 STATEMENT_TIMEOUT = "10min"
+
+_ONE_AT_A_TIME = Lock()
+"""Alembic keeps what it is doing in the process; two databases cannot be migrated at once by one."""
 
 
 def migrate(owner_url: str) -> None:
@@ -29,7 +33,8 @@ def migrate(owner_url: str) -> None:
     """
     config = _config()
     config.attributes["url"] = owner_url
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")
 
 
 def head_revision() -> str:

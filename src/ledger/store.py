@@ -804,8 +804,11 @@ FROM refusals
 async def refusals_by_key(conn: Connection, log_id: int, keys: Iterable[UUID]) -> dict[UUID, Refusal]:
     """The refusals kept under these source keys, whatever their status."""
     with _translated(DatabaseUnavailable):
-        rows = await conn.fetch(_REFUSALS + "WHERE log_id = $1 AND source_key = ANY ($2)", log_id, list(keys))
+        rows = await conn.fetch(_REFUSALS_BY_KEY, log_id, list(keys))
     return {refusal.source_key: refusal for refusal in _refusals(rows)}
+
+
+_REFUSALS_BY_KEY: Final = _REFUSALS + "WHERE log_id = $1 AND source_key = ANY ($2)"
 
 
 async def refusals_waiting_for(conn: Connection, log_id: int, references: Iterable[UUID]) -> list[Refusal]:

@@ -60,7 +60,9 @@ async def measure(
     """
     program = program_stream_id(log.program)
     found = (await store.read_heads(conn, log.log_id, [program])).get(program)
-    program_head = store.HeadRead(program, found.version, found.head_hash) if found else store.HeadRead(program, 0, None)
+    program_head = (
+        store.HeadRead(program, found.version, found.head_hash) if found else store.HeadRead(program, 0, None)
+    )
     makes = _Units(log.program, record_bytes, batch_size, customers, random.Random())
     spent = 0.0
     batches = 0
@@ -139,9 +141,13 @@ async def _main(url: str, records: int, batch_sizes: list[int], customers: int |
         log = (await store.list_logs(conn))[0]
         for batch_size in batch_sizes:
             got = await measure(
-                conn, log, records=max(records, batch_size) * min(1, batch_size), batch_size=batch_size, customers=customers
+                conn,
+                log,
+                records=max(records, batch_size) * min(1, batch_size),
+                batch_size=batch_size,
+                customers=customers,
             )
-            print(
+            print(  # noqa: T201 -- a program of its own, for people
                 f"PostgreSQL {version}: {got.records} records in batches of {batch_size}: {got.records_per_second:,.0f}/s,"
                 f" {got.milliseconds_per_batch:.2f} ms a batch"
             )

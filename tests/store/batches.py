@@ -82,14 +82,18 @@ class Batch:
         self.units.append(store.UnitToAppend([self.read(customer)], [], key_of(key), refusal))
         return self
 
-    async def append(self, conn: store.Connection, log_id: int, recorded_at: datetime | None = None) -> store.AppendResult:
+    async def append(
+        self, conn: store.Connection, log_id: int, recorded_at: datetime | None = None
+    ) -> store.AppendResult:
         return await store.append(
             conn, log_id, recorded_at or now(), self.program_head, self.units, self.heads.values()
         )
 
     async def outcomes(self, conn: store.Connection, log_id: int) -> list[store.Outcome]:
+        """Append, stamped again as long as others have a later stamp."""
         result = await self.append(conn, log_id)
-        assert not result.behind
+        while result.behind:
+            result = await self.append(conn, log_id, result.log_recorded_at)
         return result.outcomes
 
     def _record(

@@ -29,7 +29,9 @@ async def test_records_are_stored_once_as_the_bytes_they_came_as(conn: store.Con
     assert await batch.outcomes(conn, log_id) == [Appended(1)]
 
     assert await log_bytes(conn, log_id) == [odd]
-    assert hashlib.sha256(b"\x00" + odd).digest() == (await known_heads(conn, log_id, ["c-1"]))[stream_of("c-1")].head_hash
+    assert (
+        hashlib.sha256(b"\x00" + odd).digest() == (await known_heads(conn, log_id, ["c-1"]))[stream_of("c-1")].head_hash
+    )
 
 
 async def test_positions_are_gapless_in_the_order_of_the_units(conn: store.Connection, log_id: int) -> None:
@@ -108,9 +110,9 @@ async def test_a_head_whose_last_writer_failed_is_to_be_folded_again(conn: store
     assert torn.due_at is not None
     assert torn.due_at <= now()
     assert (whole.state, whole.state_schema, whole.due_at) == (b'{"version":1}', 1, later)
-    assert [head.stream_id for head in await store.heads_of_other_schema(conn, log_id, state_schema=1, after=None, limit=9)] == [
-        stream_of("c-1")
-    ]
+    assert [
+        head.stream_id for head in await store.heads_of_other_schema(conn, log_id, state_schema=1, after=None, limit=9)
+    ] == [stream_of("c-1")]
 
 
 async def test_another_program_head_makes_every_unit_stale(conn: store.Connection, log_id: int) -> None:
@@ -134,7 +136,12 @@ async def test_keys_in_the_log_exist_even_where_the_head_moved(conn: store.Conne
 
     again = Batch().post("c-1", key="a").post("c-2", key="b", reference="order:1").post("c-1", key="a/1").post("c-1")
 
-    assert await again.outcomes(conn, log_id) == [Exists(2, refused=False), Exists(2, refused=False), Exists(1, refused=False), Stale()]
+    assert await again.outcomes(conn, log_id) == [
+        Exists(2, refused=False),
+        Exists(2, refused=False),
+        Exists(1, refused=False),
+        Stale(),
+    ]
 
 
 async def test_a_key_twice_in_one_batch_is_appended_once(conn: store.Connection, log_id: int) -> None:
@@ -162,7 +169,9 @@ async def test_two_logs_know_nothing_of_each_other(conn: store.Connection, log_i
     other = await store.create_log(conn, "gold")
     for log in (log_id, other):
         program = "default" if log == log_id else "gold"
-        assert await Batch(program=program).post("c-1", key="a", reference="order:1").outcomes(conn, log) == [Appended(1)]
+        assert await Batch(program=program).post("c-1", key="a", reference="order:1").outcomes(conn, log) == [
+            Appended(1)
+        ]
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------------
@@ -202,7 +211,11 @@ async def test_a_waiting_refusal_is_awakened_and_settled(conn: store.Connection,
 
 
 async def test_a_refusal_and_what_it_waits_for_in_one_batch_are_noticed(conn: store.Connection, log_id: int) -> None:
-    batch = Batch().refuse("c-1", key="refund", status="waiting", waits_for="purchase:1").post("c-1", reference="purchase:1")
+    batch = (
+        Batch()
+        .refuse("c-1", key="refund", status="waiting", waits_for="purchase:1")
+        .post("c-1", reference="purchase:1")
+    )
     assert (await batch.append(conn, log_id)).awakened is True
 
 
@@ -402,7 +415,8 @@ async def test_a_head_is_rebuilt_only_at_the_version_that_was_refolded(conn: sto
     batch = Batch().post("c-1").post("c-2")
     await batch.append(conn, log_id)
     refolded = [
-        store.HeadToRebuild(head.stream_id, head.version, 2, b'{"refolded":true}', None) for head in batch.heads.values()
+        store.HeadToRebuild(head.stream_id, head.version, 2, b'{"refolded":true}', None)
+        for head in batch.heads.values()
     ]
     await Batch(known=batch.known).post("c-1").append(conn, log_id)
 
