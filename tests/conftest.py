@@ -43,6 +43,14 @@ def database(clusters: Clusters, postgres_version: int) -> Iterator[Database]:
 
 
 @pytest.fixture
+def migrated_database(clusters: Clusters, postgres_version: int) -> Iterator[Database]:
+    """A fresh migrated database on the version under test, with no program in it."""
+    template = clusters.migrated(postgres_version)
+    with clusters.database(postgres_version, template=template.name) as fresh:
+        yield fresh
+
+
+@pytest.fixture
 def own_postgres(postgres_version: int) -> Iterator[EmbeddedPostgres]:
     """A cluster of the test's own with the settings users get: durable, supervised, free to be killed."""
     bin_dir = bin_dir_of(postgres_version)

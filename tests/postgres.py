@@ -5,6 +5,8 @@
     @on_every_version                                       # the same on 18 and 15; 15 skips where it is not installed
     def test_something(database): ...
 
+    def test_reading(migrated_database): ...                # a fresh copy of a migrated one, nothing in it yet
+
     def test_a_crash(own_postgres): ...                     # a cluster of the test's own, durable, free to be killed
 
 Ordinary clusters do not flush (fsync off): what a test writes there need not survive the machine. A test that kills a
@@ -27,6 +29,7 @@ import pytest
 from psycopg import sql
 
 from ledger.embedded import EmbeddedPostgres
+from ledger.migrating import migrate
 
 NEWEST = 18
 OLDEST = 15
@@ -66,6 +69,7 @@ class Clusters:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._running: dict[int, EmbeddedPostgres] = {}
+        self._migrated: dict[int, Database] = {}
         self._numbers = itertools.count(1)
 
     def of_version(self, version: int) -> EmbeddedPostgres:
@@ -85,6 +89,14 @@ class Clusters:
             yield Database(name, server)
         finally:
             drop_database(server, name)
+
+    def migrated(self, version: int) -> Database:
+        """A migrated database to copy, not to use: a copy takes two thirds of the time of migrating anew."""
+        if version not in self._migrated:
+            template = create_database(self.of_version(version), "migrated_template")
+            migrate(template.owner_url)
+            self._migrated[version] = template
+        return self._migrated[version]
 
     def stop(self) -> None:
         for server in self._running.values():

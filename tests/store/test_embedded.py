@@ -256,3 +256,10 @@ def test_the_url_names_no_host_but_the_socket(postgres):
         "/ledger",
     )
     assert parse_qs(url.query) == {"host": [str(postgres.home.sockets)], "port": ["5432"]}
+
+
+def test_a_migrated_database_is_the_tests_own(migrated_database, clusters, postgres_version):
+    query(migrated_database.owner_url, "CREATE TABLE mine (x int)")
+    assert query(migrated_database.service_url, "SELECT count(*) FROM logs") == [(0,)]
+    with clusters.database(postgres_version, template=clusters.migrated(postgres_version).name) as other:
+        assert scalar(other.owner_url, "SELECT to_regclass('mine')") is None
