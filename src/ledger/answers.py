@@ -1,0 +1,202 @@
+"""What a posted event is answered with: its receipt, or a named no; and how both are read back from what is stored.
+
+A receipt is a function of its unit's records, their log and positions, and of nothing else: the same function builds it
+for an event just appended and for one found in the log years later, and the two differ in `status` alone.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ledger.deciding import Command
+from ledger.errors import KeyReused, LedgerError, Refused
+from ledger.instants import parse, show
+from ledger.records import upcast
+
+FIELDS_NAMED_MAX = 20
+
+
+class Unwritable(LedgerError):
+    """The database refuses to store what was decided for this event; nothing was spent or kept."""
+
+    code = "unwritable"
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer to one command: `receipt` or `error`, never both.
+
+    Attributes:
+        receipt: JSON-able; parts of it may be `orjson.Fragment`.
+        replayed: it was decided before; this is the first answer again.
+    """
+
+    receipt: dict[str, Any] | None = None
+    error: LedgerError | None = None
+    replayed: bool = False
+
+    @property
+    def status(self) -> str:
+        """`recorded`, `replayed` or `refused`."""
+        if self.error is not None:
+            return "refused"
+        return "replayed" if self.replayed else "recorded"
+
+
+def receipt(
+    status: str, event: Mapping[str, Any], records: Sequence[tuple[str, str, int]], position: int
+) -> dict[str, Any]:
+    """The receipt of an event.
+
+    Args:
+        status: `recorded` or `replayed`.
+        event: the event's own record, the last of its unit, as its JSON object.
+        records: type, subject and version of every record of the unit, in order.
+        position: of the unit's first record.
+    """
+    return {
+        "status": status,
+        "id": event["id"],
+        "source": event["source"],
+        "subject": event["subject"],
+        "records": [
+            {"type": kind, "subject": subject, "version": version, "position": position + place}
+            for place, (kind, subject, version) in enumerate(records)
+        ],
+        "version": event["version"],
+        "position": position + len(records) - 1,
+        "recorded_at": event["recorded_at"],
+        "postings": event["postings"],
+        "balances": event["balances"],
+        "notes": event.get("notes", []),
+    }
+
+
+def replayed_receipt(unit: Sequence[bytes], position: int) -> dict[str, Any]:
+    """The receipt of a unit as it is stored.
+
+    Args:
+        unit: the bytes of every record of the unit, in order.
+        position: of the first of them.
+    """
+    shown = [upcast(orjson.loads(record)) for record in unit]
+    records = [(record["type"], record["subject"], record["version"]) for record in shown]
+    return receipt("replayed", shown[-1], records, position)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two JSON values are the same whatever the order of their keys; `true` is not 1."""
+    return _canonical(first) == _canonical(second)
+
+
+def differing(command: Command, recorded: Mapping[str, Any]) -> list[str]:
+    """JSON pointers of what differs between an event and the one recorded under its key.
+
+    Args:
+        recorded: the event's own record, upcast, or an event as `kept_event` keeps it.
+    """
+    pointers = [f"/{name}" for name in ("type", "subject") if getattr(command, name) != recorded[name]]
+    if command.time != parse(recorded["time"]):
+        pointers.append("/time")
+    if not same(command.data, recorded["data"]):
+        pointers.extend(_differences("/data", command.data, recorded["data"]))
+    return pointers[:FIELDS_NAMED_MAX]
+
+
+def key_reused(command: Command, recorded: Mapping[str, Any], pointers: list[str]) -> KeyReused:
+    """The no to an event whose key, or business key, was used before with other content."""
+    same_sender = (recorded["source"], recorded["id"]) == (command.source, command.id)
+    message = None if same_sender else "Another event has recorded this business key with other content."
+    return KeyReused(message, source=recorded["source"], id=recorded["id"], fields=pointers)
+
+
+def fingerprint(command: Command) -> bytes:
+    """SHA-256 over what makes two events the same: type, subject, time as an instant, data."""
+    return hashlib.sha256(_canonical([command.type, command.subject, command.time, command.data])).digest()
+
+
+def kept_event(command: Command) -> bytes:
+    """An event as a refusal keeps it, so that it can be tried again."""
+    return orjson.dumps(
+        {
+            "id": command.id,
+            "source": command.source,
+            "type": command.type,
+            "subject": command.subject,
+            "time": show(command.time),
+            "actor": command.actor,
+            "data": command.data,
+        }
+    )
+
+
+def command_of(kept: bytes) -> Command:
+    """The command of a kept event. Its age was found permitted when it first came."""
+    event = orjson.loads(kept)
+    return Command(
+        source=event["source"],
+        id=event["id"],
+        type=event["type"],
+        subject=event["subject"],
+        time=parse(event["time"]),
+        data=event["data"],
+        actor=event["actor"],
+    )
+
+
+def kept_problem(refusal: Refused) -> bytes:
+    """A refusal as it is kept; `refused` reads it back."""
+    shown: dict[str, Any] = {
+        "code": refusal.code,
+        "detail": refusal.message,
+        "facts": refusal.facts,
+        "retryable": refusal.retryable,
+    }
+    if refusal.waits_for is not None:
+        shown["waits_for"] = refusal.waits_for
+    return orjson.dumps(shown)
+
+
+def refused(kept: bytes) -> Refused:
+    """The refusal that was kept. A code this version no longer raises is answered all the same."""
+    shown = orjson.loads(kept)
+    kind = _REFUSALS.get(shown["code"])
+    if kind is None:
+        kind = type(
+            "Refused", (Refused,), {"code": shown["code"], "retryable": shown["retryable"], "__doc__": "Refused."}
+        )
+    error = kind.__new__(kind)
+    LedgerError.__init__(error, shown["detail"], **shown["facts"])
+    error.waits_for = shown.get("waits_for")
+    return error
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _differences(pointer: str, ours: Any, theirs: Any) -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key in ours and key in theirs:
+                yield from _differences(below, ours[key], theirs[key])
+            else:
+                yield below
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _differences(f"{pointer}/{place}", one, other)
+    elif not same(ours, theirs):
+        yield pointer
+
+
+def _kinds(kind: type[Refused]) -> Iterator[tuple[str, type[Refused]]]:
+    yield kind.code, kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+_REFUSALS: dict[str, type[Refused]] = dict(_kinds(Refused))

@@ -1,0 +1,74 @@
+"""Connections of the pool: lent for a moment, or kept while there is work."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from ledger.errors import DatabaseUnavailable
+from ledger.store import Connection, Pool
+
+CONNECT_SECONDS_MAX = 5.0
+
+UNREACHABLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What the driver raises where no connection can be had."""
+
+
+async def take(pool: Pool) -> Connection:
+    """A connection, to be released by the caller.
+
+    Raises:
+        DatabaseUnavailable
+    """
+    try:
+        return await pool.acquire(timeout=CONNECT_SECONDS_MAX)
+    except UNREACHABLE as error:
+        raise DatabaseUnavailable(reason=str(error)) from error
+
+
+@asynccontextmanager
+async def lent(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for a moment.
+
+    Raises:
+        DatabaseUnavailable: there is none to be had.
+    """
+    conn = await take(pool)
+    try:
+        yield conn
+    finally:
+        await pool.release(conn)
+
+
+class Lease:
+    """A connection kept while there is work: giving it back and taking it again costs a round trip each."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._conn: Connection | None = None
+
+    async def get(self) -> Connection:
+        """The connection, a fresh one where there is none or it was closed.
+
+        Raises:
+            DatabaseUnavailable
+        """
+        if self._conn is not None and self._conn.is_closed():
+            await self.drop()
+        if self._conn is None:
+            self._conn = await take(self._pool)
+        return self._conn
+
+    async def drop(self) -> None:
+        """Give up the connection, whatever state it is in."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            conn.terminate()
+            await self._pool.release(conn)
+
+    async def release(self) -> None:
+        """Give the connection back to the pool."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            await self._pool.release(conn)

@@ -1,0 +1,41 @@
+"""Business keys: what an event is called in the trade, whoever sends it. Unique in the log, so one order is credited once.
+
+A decision writes the same key into the record; here it is told from the event alone, for those that were refused.
+"""
+
+from typing import Any, Literal
+
+from ledger.deciding.command import Command
+
+OrderScope = Literal["program", "source", "store"]
+
+_NUMBERED = {
+    "purchase.recorded": ("purchase", "order_id"),
+    "purchase.refunded": ("refund", "refund_id"),
+    "purchase.returned": ("return", "return_id"),
+}
+
+
+def reference_of(command: Command, program: str, order_scope: OrderScope) -> str | None:
+    """The business key an event brings; None where its type has none: those are bounded by sums."""
+    data = command.data
+    match command.type:
+        case "customer.signed_up":
+            return f"signup:{command.subject}"
+        case "points.granted":
+            return f"grant:{data['grant_id']}" if "grant_id" in data else None
+        case "points.redeemed":
+            return f"redemption:{data['redemption_id']}"
+        case "account.opened_from":
+            return f"opening:{data['system']}:{command.subject}:{data.get('part', 1)}"
+        case "purchase.recorded" | "purchase.refunded" | "purchase.returned":
+            kind, number = _NUMBERED[command.type]
+            return f"{kind}:{_scope(command.source, data, program, order_scope)}:{data[number]}"
+        case _:
+            return None
+
+
+def _scope(source: str, data: dict[str, Any], program: str, order_scope: OrderScope) -> str:
+    if order_scope == "program":
+        return program
+    return source if order_scope == "source" else str(data.get("place", {}).get("store", ""))
