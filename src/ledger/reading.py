@@ -16,10 +16,11 @@ import orjson
 from ledger import account as accounts
 from ledger import store
 from ledger.account import STATE_SCHEMA, Account
-from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormError
+from ledger.answers import replayed_receipt
+from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormError, ReceiptUnknown
 from ledger.explaining import explanation
 from ledger.instants import end_of_day, parse, show, to_datetime
-from ledger.records import Record, customer_stream_id, leaf_hash
+from ledger.records import Record, customer_stream_id, leaf_hash, source_key
 from ledger.store import Connection, StoredRecord
 
 PAGE = 500
@@ -95,14 +96,49 @@ async def customer(
     return _shown(book, customer_id, state, cut.as_of, cut.known_at, cut.position)
 
 
-async def events(conn: Connection, book: Book, customer_id: str, *, after: int, limit: int) -> dict[str, Any]:
-    """A page of a customer's records, oldest first; `next` is the version to go on after, null at the end."""
-    page = await store.read_stream(conn, book.log_id, _stream(book, customer_id), after=after, limit=limit + 1)
-    if not page and not await store.read_stream(conn, book.log_id, _stream(book, customer_id), limit=1):
+async def events(
+    conn: Connection,
+    book: Book,
+    customer_id: str,
+    cut: CutOff,
+    *,
+    after: int,
+    limit: int,
+) -> dict[str, Any]:
+    """A page of a customer's records, oldest first; `next` is the version to go on after, null at the end.
+
+    Raises:
+        CustomerUnknown: no record at that state of knowledge.
+    """
+    page: list[StoredRecord] = []
+    async for stored, record in _records(conn, book, customer_id, cut.position, after=after):
+        if cut.is_head or record.instant <= cut.as_of:
+            page.append(stored)
+        if len(page) > limit:
+            break
+    if not page and not await store.read_stream(
+        conn, book.log_id, _stream(book, customer_id), up_to_position=cut.position, limit=1
+    ):
         raise CustomerUnknown(customer=customer_id)
     more = len(page) > limit
     page = page[:limit]
     return {"records": [line(stored) for stored in page], "next": page[-1].version if more else None}
+
+
+async def receipt(conn: Connection, book: Book, *, source: str, event_id: str) -> dict[str, Any]:
+    """The receipt of an event as its sender first got it.
+
+    Raises:
+        ReceiptUnknown: nothing was recorded under this source and id; a record that time itself brought has no receipt.
+    """
+    key = source_key(source, event_id)
+    stored = (await store.by_source_key(conn, book.log_id, [key])).get(key)
+    if stored is None:
+        raise ReceiptUnknown(source=source, id=event_id)
+    unit = await store.read_unit(conn, book.log_id, stored.position)
+    if unit[-1].position != stored.position:
+        raise ReceiptUnknown(source=source, id=event_id)
+    return {**replayed_receipt([record.record for record in unit], unit[0].position), "status": "recorded"}
 
 
 async def replay(
@@ -208,10 +244,9 @@ WHERE logs.log_id = $1
 
 
 async def _records(
-    conn: Connection, book: Book, customer_id: str, position: int
+    conn: Connection, book: Book, customer_id: str, position: int, *, after: int = 0
 ) -> AsyncIterator[tuple[StoredRecord, Record]]:
-    """A customer's records in order of version, as far as they were written by a position."""
-    after = 0
+    """A customer's records after a version, in order, as far as they were written by a position."""
     while True:
         page = await store.read_stream(
             conn, book.log_id, _stream(book, customer_id), after=after, up_to_position=position, limit=PAGE
