@@ -1,0 +1,37 @@
+"""For those who run the service: is it alive, is it ready, what does it measure. None of it needs a key or names anyone."""
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+
+from api.answers import Whole, json_answer
+from api.books import ledger_of
+from api.problems import NotReady
+from api.routing import open_to_all
+from api.telemetry import exposition
+
+
+@open_to_all
+async def healthz(_request: Request) -> Whole:
+    """The process lives and answers."""
+    return json_answer({"status": "ok"})
+
+
+@open_to_all
+async def readyz(request: Request) -> Whole:
+    """The service can take requests: migrated, UTF8, fsync and full_page_writes on, no standby, writers alive."""
+    checks = await ledger_of(request).ready()
+    if not all(checks.values()):
+        raise NotReady(failed=sorted(name for name, passed in checks.items() if not passed))
+    return json_answer({"status": "ready", "checks": checks})
+
+
+@open_to_all
+async def metrics(_request: Request) -> Whole:
+    """Metrics in Prometheus' text format."""
+    return Whole(200, exposition(), CONTENT_TYPE_LATEST)
+
+
+@open_to_all
+async def openapi(request: Request) -> Whole:
+    """This document."""
+    return json_answer(request.app.openapi())

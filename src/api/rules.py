@@ -1,0 +1,77 @@
+"""The rules of a program: published as a whole document, every version kept."""
+
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+
+from api.answers import JSON, Whole, json_answer
+from api.auth import Scope
+from api.bodies import read_body
+from api.books import find_program, ledger_of
+from api.documents import read_json, read_yaml
+from api.headers import check_coding, content_length, header, media_type
+from api.problems import DocumentTooLarge, MediaTypeUnsupported
+from api.queries import AnyText, bad_parameter, read_query, read_whole
+from api.routing import caller_of, open_to
+from ledger.errors import ProgramUnknown
+from ledger.instants import EARLIEST, show
+from ledger.rules import RuleVersion
+
+DOCUMENT_BYTES_MAX = 48 * 1024
+
+YAML = ("application/yaml", "application/x-yaml", "text/yaml")
+
+
+@open_to(Scope.ADMIN)
+async def publish_rules(request: Request) -> Whole:
+    """Publish rules. The first for a program create it (201); the same document again changes nothing (200)."""
+    read_query(request)
+    document = await _read_document(request)
+    name = request.path_params["program"]
+    created = await _is_new(request)
+    published = await ledger_of(request).publish(name, document, actor=caller_of(request).principal)
+    return json_answer(_shown(name, published), HTTPStatus.CREATED if created else HTTPStatus.OK)
+
+
+@open_to(Scope.READ, Scope.AUDIT, Scope.FINANCE)
+async def read_rules(request: Request) -> Whole:
+    """The rules of a program: the version published last, or the one asked for, and the list of all."""
+    query = read_query(request, version=AnyText)
+    program = await find_program(request)
+    name, rulebook = program.name, program.state.rules
+    number = read_whole(query, "version", default=rulebook.latest.version)
+    for version in rulebook.versions:
+        if version.version == number:
+            return json_answer(_shown(name, version) | {"versions": [_listed(each) for each in rulebook.versions]})
+    raise bad_parameter("version", f"there are versions 1 to {rulebook.latest.version}")
+
+
+async def _is_new(request: Request) -> bool:
+    try:
+        await find_program(request)
+    except ProgramUnknown:
+        return True
+    return False
+
+
+async def _read_document(request: Request) -> Any:
+    scope = request.scope
+    coding = header(scope, b"content-encoding")
+    if coding is not None:
+        check_coding(coding)
+    sent = media_type(header(scope, b"content-type"))
+    if sent != JSON and sent not in YAML:
+        raise MediaTypeUnsupported(f"Rules come as {JSON} or {YAML[0]}.", content_type=sent)
+    body = await read_body(request.receive, content_length(scope), DOCUMENT_BYTES_MAX, DocumentTooLarge)
+    return read_json(body) if sent == JSON else read_yaml(body)
+
+
+def _shown(program: str, version: RuleVersion) -> dict[str, Any]:
+    return {"program": program, **_listed(version), "rules": version.document.model_dump(mode="json")}
+
+
+def _listed(version: RuleVersion) -> dict[str, Any]:
+    """A version without its text; the first counts from ever, which is null."""
+    since = version.effective_from
+    return {"version": version.version, "effective_from": None if since == EARLIEST else show(since)}
