@@ -1,0 +1,1 @@
+"""Measurements: `make bench`, or one row of them: `python -m benchmarks intake --quick`."""

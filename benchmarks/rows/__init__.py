@@ -1,0 +1,19 @@
+"""The rows of the benchmark: each a module with TITLE, HOW and `measure(bench)`."""
+
+from types import ModuleType
+
+from benchmarks.rows import append, feed, intake, memory, month_end, processes, read, replay, single, streams
+
+ROWS: dict[str, ModuleType] = {
+    "append": append,
+    "intake": intake,
+    "single": single,
+    "processes": processes,
+    "read": read,
+    "replay": replay,
+    "streams": streams,
+    "feed": feed,
+    "month_end": month_end,
+    "memory": memory,
+}
+"""By name, in the order in which they run: what comes later finds the filled tables a little longer."""
