@@ -147,8 +147,7 @@ async def test_a_head_without_records_is_found(report):
             "not the event of its key",
         ),
         (
-            "UPDATE refusals SET source_key = (SELECT source_key FROM events WHERE type = 'points.adjusted')"
-            " WHERE status = 'waiting'",
+            "UPDATE refusals SET source_key = (SELECT max(source_key::text)::uuid FROM events) WHERE status = 'waiting'",
             "refusal",
             "is in the log and refused (waiting) as well",
         ),

@@ -27,7 +27,7 @@ def order(*lines, kind="purchase", customer="c-1", attributes=None):
 
 
 def command(made, mapping=MAPPING):
-    return command_of(made, parse_mapping(mapping, "map"), money_decimals=6, actor="me")
+    return command_of(made, parse_mapping(mapping.encode(), "map"), money_decimals=6, actor="me")
 
 
 def test_a_purchase_carries_its_lines_and_its_rounded_total():
@@ -64,7 +64,7 @@ def test_a_cancellation_is_a_return_matched_with_the_latest_purchases():
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40), st.sampled_from(["down", "half_up", "up"]))
 def test_lines_add_up_to_the_rounded_order_and_whole_pence_keep_what_they_say(money, rounding):
-    mapping = parse_mapping(f"{MAPPING}rounding: {rounding}", "map")
+    mapping = parse_mapping((f"{MAPPING}rounding: {rounding}").encode(), "map")
     amounts = rounded_lines(money, mapping, 6)
     assert sum(amounts) == rounded(sum(money) * 100, 10**6, mapping.rounding)
     for exact, amount in zip(money, amounts, strict=True):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from api.documents import read_yaml
 from api.importing.mapping import MappingError, parse_mapping, read_mapping, shipped_or_file
-from api.yaml_text import load
 from ledger.rules import read_document
 
 LEAST = """
@@ -17,14 +17,14 @@ columns: {customer: who, order: order, time: at, sku: sku, quantity: n, amount: 
 
 
 def test_the_least_mapping_names_its_columns_and_takes_the_defaults():
-    mapping = parse_mapping(LEAST, "map.yaml")
+    mapping = parse_mapping(LEAST.encode(), "map.yaml")
     assert mapping.columns_read == ("who", "order", "at", "sku", "n", "money")
     assert (mapping.decimals, mapping.rounding, mapping.open_orders) == (3, "half_up", 1000)
 
 
 def test_columns_of_conditions_and_attributes_are_read_once_each():
     more = "cancellation: {column: order, starts_with: C}\nleave_out: [{column: why, equals: x, reason: r}]\nattributes: {land: c}"
-    assert parse_mapping(LEAST + more, "map.yaml").columns_read[-3:] == ("money", "why", "c")
+    assert parse_mapping((LEAST + more).encode(), "map.yaml").columns_read[-3:] == ("money", "why", "c")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_columns_of_conditions_and_attributes_are_read_once_each():
 )
 def test_a_mapping_that_will_not_do_is_refused_in_one_line(written, reason):
     with pytest.raises(MappingError) as refused:
-        parse_mapping(written, "map.yaml")
+        parse_mapping(written.encode(), "map.yaml")
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -69,6 +69,6 @@ def test_a_file_of_that_name_goes_before_the_shipped_one(tmp_path, monkeypatch):
 
 
 def test_the_shipped_rules_are_a_rules_document():
-    document = read_document(load(shipped_or_file(Path("online_retail_rules")).decode()))
+    document = read_document(read_yaml(shipped_or_file(Path("online_retail_rules"))))
     assert document.program.time_zone == "Europe/London"
     assert [rule.id for rule in document.earning] == ["base"]

@@ -20,7 +20,7 @@ leave_out:
 
 def gathered(*rows, mapping=MAPPING):
     """What comes of rows (order, customer, quantity, price[, time[, sku]])."""
-    gatherer = Gatherer(parse_mapping(mapping, "map"))
+    gatherer = Gatherer(parse_mapping(mapping.encode(), "map"))
     numbered = [row if isinstance(row, Fault) else _row(number, *row) for number, row in enumerate(rows, start=1)]
     return list(gatherer.gather(numbered)), gatherer.tally
 
@@ -114,6 +114,6 @@ columns: {customer: a, order: b, time: c, sku: d, quantity: e, amount: f, line: 
 attributes: {land: k, note: l}
 """
     cells = ("cust", 7.0, "2011-01-04", 3, "A", "food", 2, 19.99, "B-1", "shop", "DE", None)
-    (order,) = Gatherer(parse_mapping(mapping, "map")).gather([Row(1, cells)])
+    (order,) = Gatherer(parse_mapping(mapping.encode(), "map")).gather([Row(1, cells)])
     assert (order.number, order.place, order.attributes) == ("7", ("B-1", "shop"), {"land": "DE"})
     assert order.lines == [(3, "A", "food", 2000, 19_990)]

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from api import yaml_text
+from api.documents import read_yaml
+from ledger.errors import FormError
 from ledger.money import Rounding
 from ledger.records import OURS
 
@@ -179,19 +180,19 @@ def read_mapping(path: Path) -> Mapping:
     Raises:
         MappingError: not found, not YAML, or not a mapping.
     """
-    return parse_mapping(shipped_or_file(path).decode("utf-8", "replace"), str(path))
+    return parse_mapping(shipped_or_file(path), str(path))
 
 
-def parse_mapping(written: str, name: str) -> Mapping:
+def parse_mapping(written: bytes, name: str) -> Mapping:
     """Read a mapping from its YAML.
 
     Raises:
         MappingError: `name`, the place in it and the reason of every fault.
     """
     try:
-        return Mapping.model_validate(yaml_text.load(written))
-    except yaml_text.YamlError as error:
-        raise MappingError(f"{name} is not YAML: {error}") from None
+        return Mapping.model_validate(read_yaml(written))
+    except FormError as error:
+        raise MappingError(f"{name} is not YAML: {error.errors[0]['reason']}") from None
     except ValidationError as error:
         raise MappingError(f"{name}: {'; '.join(_fault(dict(fault)) for fault in error.errors())}") from None
 
