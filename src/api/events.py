@@ -62,6 +62,8 @@ async def post_events(request: Request) -> ASGIApp:
     if posted.binary or posted.media_type == STRUCTURED:
         command = await _read_one(request, posted, sender)
         return _single(await ledger.post(name, command), name, command)
+    if posted.media_type not in (BATCH, LINES):
+        raise _unsupported(posted)
     if posted.if_match is not None:
         raise FormError(
             "If-Match belongs to a single event; in a batch use expectedversion.", code="if_match_malformed"
@@ -69,9 +71,7 @@ async def post_events(request: Request) -> ASGIApp:
     if posted.media_type == BATCH:
         events = await _read_batch(request, posted)
         return _many(await ledger.post_many(name, [read_or_refuse(event, sender) for event in events]), events)
-    if posted.media_type == LINES:
-        return LinesAnswer(ledger, name, sender, every_receipt=query.get("receipts") == "all")
-    raise _unsupported(posted)
+    return LinesAnswer(ledger, name, sender, every_receipt=query.get("receipts") == "all")
 
 
 def read_headers(request: Request) -> Posted:

@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 from http import HTTPStatus
+from itertools import count
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +35,9 @@ EVENTS = Counter("ledger_events_total", "Events posted, by what became of them."
 FOLLOWERS = Gauge("ledger_feed_followers", "Clients that follow a feed live.", multiprocess_mode="livesum")
 
 _LEGAL_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+_PROCESS = secrets.token_hex(6).encode()
+_NUMBERS = count(1)
+
 _RECORDED = EVENTS.labels("recorded", "")
 _REPLAYED = EVENTS.labels("replayed", "")
 
@@ -166,7 +170,7 @@ def _request_id(scope: Scope) -> bytes:
         if name == b"x-request-id" and _LEGAL_ID.match(value):
             sent: bytes = value
             return sent
-    return secrets.token_hex(8).encode()
+    return b"%s-%x" % (_PROCESS, next(_NUMBERS))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
