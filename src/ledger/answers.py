@@ -171,6 +171,7 @@ def refused(kept: bytes) -> Refused:
     error = kind.__new__(kind)
     LedgerError.__init__(error, shown["detail"], **shown["facts"])
     error.waits_for = shown.get("waits_for")
+    vars(error)["retryable"] = shown["retryable"]  # of this one: what it waited for may be out of its reach
     return error
 
 

@@ -81,9 +81,7 @@ class Batch:
         except Refused as refusal:
             if self._follows(item, context):
                 return
-            item.refusal = (
-                _final(refusal) if refusal.waits_for is not None and refusal.waits_for == item.arrived else refusal
-            )
+            item.refusal = refusal
             self.items.append(item)
         except LedgerError as error:
             self.fail(item, error)
@@ -244,13 +242,6 @@ def _check(item: Pending, head: Head | ProgramHead) -> None:
     command = item.command
     if isinstance(command, Command) and command.expected_version not in (None, head.version):
         raise VersionConflict(expected=command.expected_version, actual=head.version)
-
-
-def _final(refusal: Refused) -> Refused:
-    """The same no, for good: what it would wait for came on another stream."""
-    refusal.waits_for = None
-    vars(refusal)["retryable"] = False  # of this one, not of its class
-    return refusal
 
 
 def _decided(item: Pending, head: Head | ProgramHead, context: Context) -> tuple[list[Record], Account | ProgramState]:

@@ -109,12 +109,18 @@ def _refused_again(command: Command, refusal: Refusal) -> Answer:
     return Answer(None, key_reused(command, kept, differing(command, kept)))
 
 
-async def arrived(conn: Connection, log_id: int, items: Sequence[Pending]) -> None:
-    """Mark refusals that would wait for a reference the log has already: on another stream, or it would have been found."""
+async def end_vain_waits(conn: Connection, log_id: int, items: Sequence[Pending]) -> None:
+    """Refuse for good what would wait for a reference that the log has already on another stream: it cannot come again.
+
+    One that came on the same stream has moved its head, and the refusal is out of date.
+    """
     awaited: dict[UUID, list[Pending]] = {}
     for item in items:
         if item.refusal is not None and item.refusal.waits_for is not None:
             awaited.setdefault(reference_key(item.refusal.waits_for), []).append(item)
-    for reference in await store.by_reference(conn, log_id, awaited) if awaited else ():
+    stored = await store.by_reference(conn, log_id, awaited) if awaited else {}
+    for reference, record in stored.items():
         for item in awaited[reference]:
-            item.arrived = item.refusal.waits_for if item.refusal is not None else None
+            if item.refusal is not None and record.stream_id != item.stream_id:
+                item.refusal.waits_for = None
+                vars(item.refusal)["retryable"] = False  # of this one, not of its class

@@ -1,7 +1,7 @@
 """Connections of the pool: lent for a moment, or kept while there is work."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import asyncpg
@@ -54,7 +54,7 @@ class Lease:
         Raises:
             DatabaseUnavailable
         """
-        if self._conn is not None and self._conn.is_closed():
+        if self._conn is not None and _is_lost(self._conn):
             await self.drop()
         if self._conn is None:
             self._conn = await take(self._pool)
@@ -64,7 +64,8 @@ class Lease:
         """Give up the connection, whatever state it is in."""
         conn, self._conn = self._conn, None
         if conn is not None:
-            conn.terminate()
+            with suppress(asyncpg.InterfaceError):
+                conn.terminate()
             await self._pool.release(conn)
 
     async def release(self) -> None:
@@ -72,3 +73,11 @@ class Lease:
         conn, self._conn = self._conn, None
         if conn is not None:
             await self._pool.release(conn)
+
+
+def _is_lost(conn: Connection) -> bool:
+    """Whether the connection ended; the pool takes one back by itself then, and nothing more can be asked of it."""
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:
+        return True

@@ -101,7 +101,10 @@ class Preparer:
                     streams.add(item.stream_id)
             await asyncio.sleep(0)
         deferred = await self._decide_late(conn, batch, late, context) if late else []
-        await self._spare_the_known(conn, batch, items, context)
+        refused = [item for item in items if item.refusal is not None]
+        if refused:
+            await self._spare_the_known(conn, batch, refused, context)
+            await known.end_vain_waits(conn, self._log_id, refused)
         return deferred
 
     async def _spare_the_known(
@@ -111,9 +114,7 @@ class Preparer:
 
         Should the other sender's be written after this look, the stream's head has moved and the refusal is stale.
         """
-        named = {
-            item: key for item in items if item.refusal is not None and (key := business_key(item, context)) is not None
-        }
+        named = {item: key for item in items if (key := business_key(item, context)) is not None}
         found = await known.find_by_reference(conn, self._log_id, named)
         if found:
             batch.remove({id(item) for item, _ in found})

@@ -153,12 +153,8 @@ class Settler:
 
     async def _decide_again(self, batch: Batch, stale: list[Pending], reading: Lease) -> None:
         """Put back what was out of date. Where nothing held, it may be the program's own head that moved."""
-        awaiting = [item for item in stale if item.refusal is not None and item.refusal.waits_for is not None]
-        conn = await reading.get()
-        if awaiting:
-            await known.arrived(conn, self._log_id, awaiting)
         if len(stale) == len(batch.items):
-            await self._preparer.read_program(conn)
+            await self._preparer.read_program(await reading.get())
         hopeless = [item for item in stale if item.staleness > STALE_MAX]
         for item in hopeless:
             log.error("unit_stale_for_ever", type=kind_of(item))

@@ -64,7 +64,6 @@ class Pending:
         number: order of arrival.
         staleness: how many times what was decided for it was out of date when it was to be appended.
         looked_up: its key was looked for in the log and was not there.
-        arrived: a reference it would wait for that is in the log already, on another stream: it is refused for good.
         followers: commands of the same key, or of the same reference, that wait for its outcome.
         limit: a counter has no room for it, so it is refused.
         records, state, refusal, error: what was decided; the records are none for a refusal.
@@ -82,7 +81,6 @@ class Pending:
     number: int = 0
     staleness: int = 0
     looked_up: bool = False
-    arrived: str | None = None
     followers: Sequence[Pending] = ()
     limit: Refused | None = None
     records: Sequence[Record] = ()
