@@ -1,0 +1,1 @@
+"""The commands of `ledger`, one file per family; `api/cli.py` puts them together."""

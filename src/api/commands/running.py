@@ -1,0 +1,67 @@
+"""Running a command: its coroutine on a fast event loop, and every expected error as one line."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from api.commands.connecting import NotReady
+from api.commands.console import fail
+from api.importing.mapping import MappingError
+from api.importing.readers import FileError
+from api.problems import code_of
+from ledger.embedded import EmbeddedError
+from ledger.errors import InvariantBroken, LedgerError
+from ledger.settings import SettingsError
+
+T = TypeVar("T")
+
+FAILED = 1
+INTERRUPTED = 130
+
+EXPECTED = (SettingsError, EmbeddedError, NotReady, MappingError, FileError, InvariantBroken)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def with_one_line(command: Callable[[], None]) -> int:
+    """Run a command; the exit status. What can be expected to go wrong is said in one line."""
+    try:
+        command()
+    except EXPECTED as error:
+        fail(str(error))
+    except LedgerError as error:
+        fail(_sentence(error))
+    except DBAPIError as error:
+        fail(f"the database said no: {error.orig}")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        fail(f"the database said no: {error}")
+    except BrokenPipeError:
+        return FAILED  # who read our output has gone
+    except KeyboardInterrupt:
+        fail("interrupted")
+        return INTERRUPTED
+    else:
+        return 0
+    return FAILED
+
+
+def _sentence(error: LedgerError) -> str:
+    faults = [f"{fault['pointer']} {fault['reason']}" for fault in getattr(error, "errors", ())]
+    facts = [f"{name}: {value}" for name, value in error.facts.items()]
+    details = "; ".join([*faults, *facts])
+    return f"{error.message} ({details})" if details else f"{error.message} ({code_of(error)})"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not to be had on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

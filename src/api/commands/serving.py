@@ -1,0 +1,182 @@
+"""`ledger serve`: database up, migrated, first program and key made, then the API in one process or several.
+
+The listening socket is opened first, so that a taken port is said at once. The workers share it; each has a ledger of its
+own on the one database, and the parent keeps the embedded database and starts a worker again that dies.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Annotated
+
+import asyncpg
+import typer
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from api import keys
+from api.app import create_app
+from api.commands.connecting import Database, NotReady, connection, database, shown, where
+from api.commands.console import note, say
+from api.commands.running import run
+from api.commands.upkeep import first_key
+from api.telemetry import configure_logging
+from ledger.migrating import migrate
+from ledger.service import Ledger
+from ledger.settings import Settings
+
+WORKERS_MAX = 64
+BACKLOG = 2048
+GRACE_SECONDS = 10
+"""How long requests may go on after the service was told to stop; those who follow a feed are cut off then."""
+
+READY_SECONDS_MAX = 120.0
+POLL_SECONDS = 0.05
+
+_FIRST_START = 0x6C656467_66737473
+"""Advisory lock under which the first start makes its program and its key: two servers that start at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Makes the application of a server process; it is handed to new processes, so it holds nothing but words."""
+
+    settings: Settings
+    service_url: str
+
+    def __call__(self) -> FastAPI:
+        """The application, with a ledger of its own once it starts."""
+        configure_logging(self.settings.log_level)
+        return create_app(partial(Ledger.opened, self.settings, service_url=self.service_url))
+
+
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Server processes on the one database.")] = 1,
+) -> None:
+    """Serve the API until told to stop.
+
+    Without LEDGER_DATABASE_URL an embedded PostgreSQL is started in LEDGER_DATA_DIR. The database is migrated; an empty one
+    gets the program `default` and an admin key in LEDGER_DATA_DIR/admin.key.
+    """
+    settings = Settings.from_environment()
+    with _told_to_stop(), _listening(settings) as listener, database(settings, make=True) as at:
+        service_url = run(_prepared(settings, at))
+        address = _address(listener)
+        threading.Thread(target=_greet, args=(address, settings), daemon=True).start()
+        _serve(Application(settings, service_url), listener, workers)
+
+
+async def _prepared(settings: Settings, at: Database) -> str:
+    """Migrate, and make what a first start makes; the URL the service connects with."""
+    if await at.is_service():
+        note("LEDGER_DATABASE_URL is the service's own: not migrated here, no keys made here")
+    else:
+        await asyncio.to_thread(migrate, at.url)
+    service_url = await at.service_url()
+    async with connection(at.url) as conn:
+        await conn.execute("SELECT pg_advisory_lock($1)", _FIRST_START)
+        async with Ledger.opened(settings, service_url=service_url, works=False):
+            pass
+        with suppress(asyncpg.InsufficientPrivilegeError):
+            await first_key(at, settings)
+    return service_url
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Let SIGTERM and SIGINT unwind what has been started, whenever they come."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The listening socket.
+
+    Raises:
+        NotReady: the address cannot be had.
+    """
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotReady(
+            f"cannot listen on {settings.host}:{settings.port}: {reason}; LEDGER_PORT names another"
+        ) from None
+    with listener:
+        yield listener
+
+
+def _serve(application: Application, listener: socket.socket, workers: int) -> None:
+    """Serve until told to stop."""
+    config = uvicorn.Config(
+        application,
+        factory=True,
+        loop="uvloop" if os.name == "posix" else "auto",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        workers=workers,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    if workers == 1:
+        server = uvicorn.Server(config)
+        server.run([listener])
+        if not server.started:
+            raise NotReady("the service did not start; its log says why")
+        return
+    with TemporaryDirectory(prefix="ledger-metrics-") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        listener.set_inheritable(True)
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{reachable}:{port}"
+
+
+def _greet(address: str, settings: Settings) -> None:
+    """Say where everything is, once the service is ready."""
+    if not _becomes_ready(address):
+        return
+    key_file = settings.data_dir / keys.FIRST_KEY_FILE
+    say(f"The ledger is ready at {address}")
+    say(f"  admin key  {shown(key_file)}" if key_file.exists() else "  keys       ledger keys list")
+    say(f"  database   {where(settings)}")
+    say(f"  API        {address}/openapi.json")
+
+
+def _becomes_ready(address: str) -> bool:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < deadline:
+        with suppress(OSError), opener.open(f"{address}/readyz", timeout=READY_SECONDS_MAX):
+            return True  # any other status than 200 is an HTTPError, which is an OSError
+        time.sleep(POLL_SECONDS)
+    return False
