@@ -5,6 +5,7 @@ own on the one database, and the parent keeps the embedded database and starts a
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -41,6 +42,9 @@ BACKLOG = 2048
 GRACE_SECONDS = 10
 """How long requests may go on after the service was told to stop; those who follow a feed are cut off then."""
 
+GC_ALLOCATIONS = 200_000
+"""Containers made and not freed before the cycle collector looks: more than the batches in flight hold."""
+
 READY_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
 
@@ -58,6 +62,7 @@ class Application:
     def __call__(self) -> FastAPI:
         """The application, with a ledger of its own once it starts."""
         configure_logging(self.settings.log_level)
+        _collect_rarely()
         return create_app(partial(Ledger.opened, self.settings, service_url=self.service_url))
 
 
