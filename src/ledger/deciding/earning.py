@@ -1,7 +1,7 @@
 """What a purchase earns: the rules of its instant applied to its lines, with the arithmetic kept on the posting."""
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.deciding.unit import Unit
 from ledger.instants import DAY, NEVER, parse
@@ -86,29 +86,44 @@ def _apply_rule(
     extra = _extra(points, rule.multiplier(tier)) if tier else 0
     points, extra, caps = _capped(unit, rule, points, extra, day)
     if points + extra == 0:
-        unit.notes.append({"code": "nothing_earned", "rule": rule.id, "reason": next(iter(caps), "rounded_to_nothing")})
+        unit.notes.append(
+            {"code": "nothing_earned", "rule": rule.id, "reason": "cap_per_day" if caps else "rounded_to_nothing"}
+        )
         return []
-    why: dict[str, Any] = {"base": base, "rate": rate, "lines": lines, "bases": bases, **caps}
-    available_at = _available_at(unit, data, lines)
     opened = []
-    if points:
-        opened.append(grant(unit, points, "purchase", rule=rule.id, why=why, available_at=available_at))
-    if extra:
-        more = {**why, "tier": tier, "multiplier": str(rule.multiplier(tier))}
-        opened.append(grant(unit, extra, "multiplier", rule=rule.id, why=more, available_at=available_at))
+    parts = _by_availability(unit, data, lines, bases)
+    weights = [sum(part.bases) for part in parts]
+    for part, its_points, its_extra in zip(parts, split(points, weights), split(extra, weights), strict=True):
+        why: dict[str, Any] = {"base": sum(part.bases), "rate": rate, "lines": part.lines, "bases": part.bases, **caps}
+        if its_points:
+            opened.append(grant(unit, its_points, "purchase", rule=rule.id, why=why, available_at=part.available_at))
+        if its_extra:
+            more = {**why, "tier": tier, "multiplier": str(rule.multiplier(tier))}
+            opened.append(grant(unit, its_extra, "multiplier", rule=rule.id, why=more, available_at=part.available_at))
     return opened
 
 
-def _available_at(unit: Unit, data: dict[str, Any], earning_lines: list[int]) -> int | None:
-    """When the points may be spent; lines that were handed over already (`fulfilled_at`) wait for no delivery."""
+class _Part(NamedTuple):
+    """Lines whose points may be spent from the same instant on, with the base of each."""
+
+    lines: list[int]
+    bases: list[int]
+    available_at: int | None
+
+
+def _by_availability(unit: Unit, data: dict[str, Any], lines: list[int], bases: list[int]) -> list[_Part]:
+    """The lines by when their points may be spent: those handed over already (`fulfilled_at`) wait for no delivery."""
     availability = unit.rules.document.availability
     available_at = availability.available_at(unit.instant)
     if available_at != NEVER:
-        return available_at
-    fulfilled = [line.get("fulfilled_at") for line in data.get("lines", ()) if line["line"] in earning_lines]
-    if not fulfilled or None in fulfilled:
-        return NEVER
-    return max(unit.instant, *map(parse, fulfilled)) + availability.days * DAY
+        return [_Part(lines, bases, available_at)]
+    over = {line["line"]: parse(line["fulfilled_at"]) for line in data.get("lines", ()) if "fulfilled_at" in line}
+    pairs = list(zip(lines, bases, strict=True))
+    there = [(line, base) for line, base in pairs if line in over]
+    waiting = [(line, base) for line, base in pairs if line not in over]
+    last = max([unit.instant, *(over[line] for line, _ in there)])
+    parts = [(there, last + availability.days * DAY), (waiting, NEVER)]
+    return [_Part([line for line, _ in part], [base for _, base in part], at) for part, at in parts if part]
 
 
 def earning_base(rule: PurchaseEarning, data: dict[str, Any]) -> tuple[list[int], list[int]]:
