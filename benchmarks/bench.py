@@ -79,7 +79,11 @@ def past_purchases(records: int) -> Iterator[Command]:
         count = min(units.COHORT, records - first)
         customers = max(1, count // PURCHASES_A_CUSTOMER)
         made = Purchases(
-            customers, time=now() - HISTORY - DAY, first=first // PURCHASES_A_CUSTOMER, step=HISTORY // count
+            customers,
+            time=now() - HISTORY - DAY,
+            first=first // PURCHASES_A_CUSTOMER,
+            step=HISTORY // count,
+            in_turn=True,
         )
         yield from made.commands(count)
 
