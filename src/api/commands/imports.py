@@ -12,7 +12,7 @@ import typer
 from api.commands.connecting import Database, database, opened
 from api.commands.console import bar, note, say, show_table
 from api.commands.options import PROGRAM, JsonOption, ProgramOption
-from api.commands.running import FAILED, run
+from api.commands.running import FAILED, collect_rarely, run
 from api.documents import read_yaml
 from api.importing.mapping import MappingError, read_mapping, shipped_or_file
 from api.importing.readers import Fault, FileError
@@ -57,6 +57,7 @@ def import_file(
     Ids come from the file, so a second run changes nothing, and one that was cut short is simply run again. What cannot be
     read or is refused is named, the rest is imported. Exit status 0: the money in the file is the money in the ledger.
     """
+    collect_rarely()
     settings = Settings.from_environment()
     source = _source(file, program, mapping)
     with bar(f"reading {file.name}") as advance:

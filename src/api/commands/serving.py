@@ -5,7 +5,6 @@ own on the one database, and the parent keeps the embedded database and starts a
 """
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -30,7 +29,7 @@ from api import keys
 from api.app import create_app
 from api.commands.connecting import Database, NotReady, connection, database, shown, where
 from api.commands.console import note, say
-from api.commands.running import run
+from api.commands.running import collect_rarely, run
 from api.commands.upkeep import first_key
 from api.telemetry import configure_logging
 from ledger.migrating import migrate
@@ -42,9 +41,11 @@ BACKLOG = 2048
 GRACE_SECONDS = 10
 """How long requests may go on after the service was told to stop; those who follow a feed are cut off then."""
 
-GC_ALLOCATIONS = 200_000
-"""Containers made and not freed before the cycle collector looks: more than the batches in flight hold."""
+WORKER_SECONDS_MAX = 60
+"""How long a worker may take to start, or to show that it lives, before it is replaced."""
 
+ORPHAN_SECONDS = 1.0
+ORPHAN_GRACE_SECONDS = GRACE_SECONDS + 5
 READY_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
 
@@ -58,11 +59,14 @@ class Application:
 
     settings: Settings
     service_url: str
+    started_by: int
 
     def __call__(self) -> FastAPI:
         """The application, with a ledger of its own once it starts."""
         configure_logging(self.settings.log_level)
-        _collect_rarely()
+        if os.getpid() != self.started_by:
+            threading.Thread(target=_end_with, args=(self.started_by,), daemon=True).start()
+        collect_rarely()
         return create_app(partial(Ledger.opened, self.settings, service_url=self.service_url))
 
 
@@ -79,7 +83,7 @@ def serve(
         service_url = run(_prepared(settings, at))
         address = _address(listener)
         threading.Thread(target=_greet, args=(address, settings), daemon=True).start()
-        _serve(Application(settings, service_url), listener, workers)
+        _serve(Application(settings, service_url, os.getpid()), listener, workers)
 
 
 async def _prepared(settings: Settings, at: Database) -> str:
@@ -96,17 +100,6 @@ async def _prepared(settings: Settings, at: Database) -> str:
         with suppress(asyncpg.InsufficientPrivilegeError):
             await first_key(at, settings)
     return service_url
-
-
-def _collect_rarely() -> None:
-    """Keep the cycle collector off the hot path: what a batch allocates is freed by reference counts when it is answered.
-
-    With Python's own thresholds the collector walks every batch in flight several times, a third of the processor time of
-    an intake. What is there when a process starts is never garbage, so it is not looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
 
 
 @contextmanager
@@ -136,7 +129,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         family, _, _, _, address = found[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         raise NotReady(
             f"cannot listen on {settings.host}:{settings.port}: {reason}; LEDGER_PORT names another"
         ) from None
@@ -158,6 +151,7 @@ def _serve(application: Application, listener: socket.socket, workers: int) -> N
         backlog=BACKLOG,
         workers=workers,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS_MAX,
     )
     if workers == 1:
         server = uvicorn.Server(config)
@@ -169,6 +163,15 @@ def _serve(application: Application, listener: socket.socket, workers: int) -> N
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         listener.set_inheritable(True)
         Multiprocess(config, sockets=[listener]).run()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent has: a parent that was killed takes nobody with it, and the port would stay taken."""
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_GRACE_SECONDS)
+    os._exit(1)  # it could not end by itself: the embedded database, say, is gone with the parent
 
 
 def _address(listener: socket.socket) -> str:

@@ -10,7 +10,7 @@ from api import keys
 from api.commands.connecting import Database, connection, database, shown
 from api.commands.console import bar, fail, note, say, show_table
 from api.commands.options import JsonOption
-from api.commands.running import FAILED, run
+from api.commands.running import FAILED, collect_rarely, run
 from ledger import store
 from ledger.checking import LogReport, check
 from ledger.errors import DatabaseUnavailable
@@ -58,6 +58,7 @@ def check_ledger(
     Exit status 0: nothing differs. 1: something does; the first difference is named with its position. 2: it could not be
     checked. Servers may go on meanwhile.
     """
+    collect_rarely()
     try:
         with database(Settings.from_environment()) as at:
             reports = run(_checked(at, program))
