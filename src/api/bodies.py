@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
@@ -101,10 +102,11 @@ class LineBody:
         """Let the rest of the body arrive and forget it, so that the client can come to reading.
 
         Raises:
-            BodyTooSlow, ClientDisconnect: see `next_part`.
+            ClientDisconnect: there is nobody left to answer.
         """
-        while self._more:
-            _, self._more = await next_part(self._receive)
+        with suppress(BodyTooSlow):
+            while self._more:
+                _, self._more = await next_part(self._receive)
 
     def _line(self, content: bytes) -> Line | None:
         self._number += 1

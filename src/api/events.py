@@ -71,7 +71,7 @@ async def post_events(request: Request) -> ASGIApp:
     if posted.media_type == BATCH:
         events = await _read_batch(request, posted)
         return _many(await ledger.post_many(name, [read_or_refuse(event, sender) for event in events]), events)
-    return LinesAnswer(ledger, name, sender, every_receipt=query.get("receipts") == "all")
+    return LinesAnswer(ledger, request.app.state.keys, name, sender, every_receipt=query.get("receipts") == "all")
 
 
 def read_headers(request: Request) -> Posted:

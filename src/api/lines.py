@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import telemetry
 from api.answers import NDJSON, ReaderGoneError, Stream, json_line
+from api.auth import Keys
 from api.bodies import Line, LineBody
 from api.documents import read_json
 from api.intake import EVENT_BYTES_MAX, Sender, read_event
@@ -92,8 +93,11 @@ class CutShortError(Exception):
 class LinesAnswer:
     """The answer to a posted stream of lines, which it reads itself."""
 
-    def __init__(self, ledger: Ledger, program: str, sender: Sender, *, every_receipt: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, keys: Keys, program: str, sender: Sender, *, every_receipt: bool
+    ) -> None:
         self._ledger = ledger
+        self._keys = keys
         self._program = program
         self._sender = sender
         self._every_receipt = every_receipt
@@ -102,36 +106,33 @@ class LinesAnswer:
         self._groups: asyncio.Queue[Group | Exception | None] = asyncio.Queue(GROUPS_MAX)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read, post, answer. Source: the ASGI specification, as for every response of Starlette."""
+        """Read, post, answer; as every response of Starlette is called."""
         body, stream = LineBody(receive, EVENT_BYTES_MAX), Stream(send, NDJSON)
-        reading = asyncio.create_task(self._read(body))
+        reading = asyncio.create_task(self._read(body, scope))
         with SpooledTemporaryFile(_SPOOLED_BYTES_MAX) as spool, suppress(ClientDisconnect, ReaderGoneError):
             try:
                 await self._answer(stream, spool)
-            except CutShortError as cut:
-                if not (self._tally.read or stream.started):
+                last = self._tally.summary()
+            except (CutShortError, ReaderGoneError) as cut:
+                await _stopped(reading)
+                if isinstance(cut, ReaderGoneError) or not stream.started:
+                    await body.drop()  # who sends everything first must come to its end before it reads
+                if isinstance(cut, CutShortError) and not (self._tally.read or stream.started):
                     await problem_answer(cut.error)(scope, receive, send)
                     return
-                last: dict[str, Any] = {"line": cut.line, "error": problem(cut.error)}
-            except ReaderGoneError:
-                reading.cancel()
-                await body.drop()
-                last = {
-                    "error": problem(BodyTooSlow("Nothing of the answer was read for 30 s; the rest was not posted."))
-                }
-            else:
-                last = self._tally.summary()
+                last = _why(cut)
             finally:
-                reading.cancel()
+                await _stopped(reading)
             await _send_spooled(stream, spool)
             await stream.end(json_line(last))
 
-    async def _read(self, body: LineBody) -> None:
-        """Put what arrives on its way, group by group, and then how the body ended."""
+    async def _read(self, body: LineBody, scope: Scope) -> None:
+        """Put what arrives on its way, group by group while the key lives, and then how the body ended."""
         try:
             async for lines in body:
+                await self._keys.caller(scope)
                 await self._groups.put(self._posted(lines))
-        except (BodyTooSlow, ClientDisconnect) as error:
+        except Exception as error:  # it is for the answering side to say what it means
             await self._groups.put(error)
         else:
             await self._groups.put(None)
@@ -148,7 +149,7 @@ class LinesAnswer:
 
     async def _answer(self, stream: Stream, spool: "SpooledTemporaryFile[bytes]") -> None:
         while (group := await self._groups.get()) is not None:
-            if isinstance(group, BodyTooSlow):
+            if isinstance(group, LedgerError):
                 raise CutShortError(group, self._last_line + 1)
             if isinstance(group, Exception):
                 raise group
@@ -174,6 +175,19 @@ class LinesAnswer:
             elif self._every_receipt and answer.receipt is not None:
                 lines.append(json_line({"line": number, **answer.receipt}))
         return b"".join(lines), None
+
+
+def _why(cut: CutShortError | ReaderGoneError) -> dict[str, Any]:
+    """The last line of an answer that is cut."""
+    if isinstance(cut, CutShortError):
+        return {"line": cut.line, "error": problem(cut.error)}
+    return {"error": problem(BodyTooSlow("Nothing of the answer was read for 30 s; the rest was not posted."))}
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _read_line(line: Line, sender: Sender) -> tuple[Any, Command | LedgerError]:

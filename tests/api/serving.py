@@ -41,7 +41,13 @@ class Service:
         self.settings = settings or Settings()
         self.app: LedgerApi = create_app(self._opening)
         config = uvicorn.Config(
-            self.app, port=0, loop="uvloop", http="httptools", access_log=False, log_config=None, timeout_graceful_shutdown=2
+            self.app,
+            port=0,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=2,
         )
         self.server = uvicorn.Server(config)
         self._clients: list[httpx.Client] = []

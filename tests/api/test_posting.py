@@ -298,7 +298,13 @@ def test_a_personal_identifier_is_no_customer_id(shop, subject, code):
 
 
 def test_lawful_extensions_are_accepted_and_dropped(shop, customer):
-    extensions = {"traceparent": "00-ab", "partitionkey": None, "sampledrate": 10, "x" * 20: True, "datacontenttype": None}
+    extensions = {
+        "traceparent": "00-ab",
+        "partitionkey": None,
+        "sampledrate": 10,
+        "x" * 20: True,
+        "datacontenttype": None,
+    }
     receipt = shop.post(purchase(customer, **{name: value for name, value in extensions.items() if value is not None}))
     assert receipt.status_code == 201, receipt.text
     record = shop.client.get(f"{shop.customer(customer)}/events").json()["records"][0]["record"]
@@ -316,7 +322,8 @@ def test_data_may_be_left_out_where_nothing_is_needed(shop, customer):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"nul", b"{}{}", b'{"a":1,}', b"\xff\xfe{}", b'{"id":"\\ud800"}', b"[" * 2000, b"NaN", b'"\x01"']
+    "body",
+    [b"", b"{", b"nul", b"{}{}", b'{"a":1,}', b"\xff\xfe{}", b'{"id":"\\ud800"}', b"[" * 2000, b"NaN", b'"\x01"'],
 )
 def test_what_is_not_json_is_a_problem_that_says_where(shop, body):
     answer = shop.client.post(shop.events, content=body, headers=STRUCTURED)
@@ -373,7 +380,9 @@ def padded(customer, size):
 
 def test_an_event_may_have_48_kib_and_not_a_byte_more(shop, customer):
     """Planted: `<` for `<=`; seen."""
-    assert shop.client.post(shop.events, content=padded(customer, EVENT_BYTES_MAX), headers=STRUCTURED).status_code == 201
+    assert (
+        shop.client.post(shop.events, content=padded(customer, EVENT_BYTES_MAX), headers=STRUCTURED).status_code == 201
+    )
     for body in (padded(customer, EVENT_BYTES_MAX + 1), iter([padded(customer, EVENT_BYTES_MAX + 1)])):
         answer = shop.client.post(shop.events, content=body, headers=STRUCTURED)
         assert (answer.status_code, code_of(answer)) == (413, "event_too_large")
@@ -405,7 +414,9 @@ def test_another_media_type_is_415(shop, headers):
     assert (answer.status_code, code_of(answer)) == (415, "media_type_unsupported")
 
 
-@pytest.mark.parametrize("content_type", ["application/cloudevents+json; charset=UTF-8", "Application/CloudEvents+JSON"])
+@pytest.mark.parametrize(
+    "content_type", ["application/cloudevents+json; charset=UTF-8", "Application/CloudEvents+JSON"]
+)
 def test_parameters_and_case_of_the_media_type_do_not_matter(shop, customer, content_type):
     assert shop.post(purchase(customer), headers={"Content-Type": content_type}).status_code == 201
 
