@@ -43,7 +43,14 @@ def read_query(request: Request, **known: Collection[str] | None) -> dict[str, s
 
 
 def read_cut_offs(query: dict[str, str]) -> tuple[str | None, str | None]:
-    """`as_of` and `known_at` as they were meant: a `+` that was not encoded arrives as a space."""
+    """`as_of` and `known_at` as they were meant: a `+` that was not encoded arrives as a space.
+
+    Raises:
+        FormError: a position of more digits than any log has.
+    """
+    known_at = query.get("known_at", "")
+    if known_at.isdigit() and not _WHOLE.match(known_at):
+        raise bad_parameter("known_at", "a position has 16 digits at most")
     return _cut_off(query.get("as_of")), _cut_off(query.get("known_at"))
 
 

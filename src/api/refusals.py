@@ -14,6 +14,7 @@ from api.books import open_book
 from api.problems import problem
 from api.queries import AnyText, bad_parameter, read_limit, read_query
 from api.routing import open_to
+from api.schemas import CUSTOMER_PATTERN
 from ledger import store
 from ledger.answers import refused
 from ledger.instants import from_datetime, show, to_datetime
@@ -23,6 +24,7 @@ STATUSES = ("final", "waiting", "settled", "waived")
 LIMIT = 100
 LIMIT_MAX = 1_000
 
+_CUSTOMER = re.compile(CUSTOMER_PATTERN)
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9a-f]{32})\Z")
 
 
@@ -39,10 +41,16 @@ async def read_refusals(request: Request) -> Whole:
         after=_read_cursor(query.get("after")),
         limit=limit + 1,
         statuses=None if status is None else [status],
-        customer_id=query.get("customer"),
+        customer_id=_read_customer(query.get("customer")),
     )
     following = _cursor(page[limit - 1]) if len(page) > limit else None
     return json_answer({"refusals": [_shown(refusal) for refusal in page[:limit]], "next": following})
+
+
+def _read_customer(text: str | None) -> str | None:
+    if text is not None and not _CUSTOMER.fullmatch(text):
+        raise bad_parameter("customer", "a customer's id")
+    return text
 
 
 def _shown(refusal: Refusal) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Tail:
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
         self._next: dict[int, int] = {}
-        self._waiting: dict[int, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[int, dict[asyncio.Future[None], int]] = {}
         self._wanted = asyncio.Event()
         self._closing = False
 
@@ -43,26 +43,24 @@ class Tail:
             await asyncio.sleep(LOOK_SECONDS)
 
     def grown(self, log_id: int, next_position: int) -> None:
-        """Take note that a log's next record goes to this position, and wake who waits for that."""
-        if next_position <= self._next.get(log_id, 0):
-            return
+        """Take note that a log's next record goes to this position, and wake who has not read up to it."""
         self._next[log_id] = next_position
-        for waiting in self._waiting.get(log_id, ()):
-            if not waiting.done():
-                waiting.set_result(None)
+        for woken, position in self._waiting.get(log_id, {}).items():
+            if next_position > position + 1 and not woken.done():
+                woken.set_result(None)
 
     async def beyond(self, log_id: int, position: int, seconds: float) -> None:
         """Wait until the log has a record after a position, the seconds are over, or the service ends."""
         if self._closing or self._next.get(log_id, 0) > position + 1:
             return
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(log_id, set())
-        waiting.add(woken)
+        waiting = self._waiting.setdefault(log_id, {})
+        waiting[woken] = position
         self._wanted.set()
         try:
             await asyncio.wait({woken}, timeout=seconds)
         finally:
-            waiting.discard(woken)
+            del waiting[woken]
             self._forget(log_id)
 
     @property
