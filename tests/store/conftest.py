@@ -51,7 +51,7 @@ async def ledger(ledger_database: Database) -> AsyncIterator[Ledger]:
         log = (await store.list_logs(pool))[0]  # type: ignore[arg-type]
         yield Ledger(ledger_database, pool, log.log_id)
     finally:
-        await pool.close()
+        pool.terminate()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def test_positions_are_gapless_in_the_order_of_the_units(conn: store.Conne
 async def test_a_unit_on_a_head_that_moved_is_stale_and_the_others_are_appended(
     conn: store.Connection, log_id: int
 ) -> None:
-    """Planted once: heads compared by version alone passed this but not the test of equal versions below."""
+    """Planted: heads not compared at all; this and seven more saw it."""
     await Batch().post("c-1").append(conn, log_id)
 
     batch = Batch().post("c-1").post("c-2").post("c-3", also_reads=["c-1"]).post("c-4")

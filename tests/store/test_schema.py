@@ -108,7 +108,7 @@ async def test_migrating_again_changes_nothing_and_two_at_once_wait_for_each_oth
 
 
 async def test_the_functions_are_those_of_the_files(ledger_database: Database) -> None:
-    """Planted: a function made by hand beside the files, and a file edited without migrating."""
+    """Planted: a function made by a migration that has no file."""
     rows = await fetch(
         ledger_database.owner_url,
         "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
@@ -130,6 +130,7 @@ async def test_the_functions_are_those_of_the_files(ledger_database: Database) -
 async def test_functions_that_act_as_their_owner_have_a_fixed_search_path_and_no_public_caller(
     ledger_database: Database,
 ) -> None:
+    """Planted: lock_log without its search path, and without its REVOKE."""
     rows = await fetch(
         ledger_database.owner_url,
         """
@@ -165,7 +166,7 @@ async def test_all_keys_begin_with_the_log(ledger_database: Database) -> None:
 
 @pytest.mark.parametrize("role", ["ledger_service", "ledger_stock", "ledger_projections", "ledger_keys"])
 async def test_no_role_but_the_owner_writes_a_table(ledger: Ledger, role: str) -> None:
-    """Planted: GRANT INSERT ON refusals TO ledger_service, and a table whose owner the service was; both were caught."""
+    """Planted: GRANT INSERT ON refusals TO ledger_service."""
     async with ledger.pool.acquire() as conn:
         await Batch().post("c-1", counters=[("a", 1, None)]).refuse("c-2", key="x").append(conn, ledger.log_id)
     relations = await fetch(
