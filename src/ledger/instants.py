@@ -74,7 +74,8 @@ def day_of(quarter: int, zone: ZoneInfo, day_starts_minute: int) -> date:
 def business_day(instant: int, zone: ZoneInfo, day_starts_minute: int = 0) -> date:
     """The business day of an instant in a zone.
 
-    Zones change their offset only on quarters of an hour, so the quarter decides and is remembered.
+    Zones change their offset on quarters of an hour, so the quarter decides and is remembered. (Until 2011 St John's did so
+    a minute after midnight; for the rest of that quarter its day is the one that had begun.)
 
     Args:
         instant: microseconds.
@@ -93,9 +94,7 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     local = datetime.combine(day, time(), tzinfo=zone)
     there_and_back = local.astimezone(UTC).astimezone(zone)
     if there_and_back.replace(tzinfo=None) != local.replace(tzinfo=None):
-        local = local.replace(fold=1)  # PEP 495: in a gap fold=1 reads with the offset after it
-        instant = from_datetime(local)
-        return _gap_end(instant, zone)
+        return _gap_end(day, zone)
     return from_datetime(local)
 
 
@@ -104,12 +103,10 @@ def end_of_day(day: date, zone: ZoneInfo) -> int:
     return midnight(day + timedelta(days=1), zone) - 1
 
 
-def _gap_end(instant: int, zone: ZoneInfo) -> int:
-    """The first instant at or after `instant` - 3 h whose local date has begun, found on quarters of an hour."""
-    start = instant - 3 * HOUR
-    wanted = to_datetime(start + 6 * HOUR).astimezone(zone).date()
-    quarter = start - start % _QUARTER
-    while to_datetime(quarter).astimezone(zone).date() < wanted:
+def _gap_end(day: date, zone: ZoneInfo) -> int:
+    """The first instant, on quarters of an hour, at which the day or a later one has begun: whole days were left out too."""
+    quarter = from_datetime(datetime.combine(day, time(), tzinfo=UTC)) - DAY
+    while to_datetime(quarter).astimezone(zone).date() < day:
         quarter += _QUARTER
     return quarter
 
