@@ -5,7 +5,6 @@ import pytest
 from tests.builders import earns, line, purchase, rules
 from tests.given import given, table
 
-
 EARNS_BASE = rules()
 
 
