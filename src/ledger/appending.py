@@ -42,7 +42,7 @@ class Appender:
         return max(self._clock(), self.stamp)
 
     async def append(self, batch: Batch) -> list[store.Outcome | LedgerError]:
-        """Append a serialised batch; what became of each unit, in order.
+        """Append a stamped batch; what became of each unit, in order.
 
         Raises:
             OutcomeUnknown: the connection ended, or took too long; the batch may be in the log or not.
@@ -80,7 +80,7 @@ class Appender:
                 return result.outcomes
             if len(items) < len(batch.items):
                 return [store.Stale()] * len(items)
-            batch.serialise(self.now())
+            batch.stamp(self.now())
 
     async def _halved(
         self, conn: Connection, batch: Batch, items: Sequence[Pending]
@@ -112,5 +112,5 @@ class Appender:
 
 def _unit(item: Pending) -> UnitToAppend:
     if item.unit is None:
-        raise InvariantBroken("a unit is serialised before it is appended")
+        raise InvariantBroken("a unit is drawn up before it is appended")
     return item.unit

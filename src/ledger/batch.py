@@ -7,26 +7,21 @@ on a stream whose unit below did not hold is withdrawn before the batch is sent.
 from collections.abc import Sequence
 from uuid import UUID
 
-import orjson
 import structlog
 
-from ledger import account as accounts
-from ledger.account import STATE_SCHEMA, Account
-from ledger.answers import Unwritable, fingerprint, kept_event, kept_problem
+from ledger.account import Account
+from ledger.answers import Unwritable
 from ledger.deciding import Command, Context, NeedsHistory, advance, decide, decide_program
+from ledger.drawing import draw_up, draw_up_head, stamp
 from ledger.errors import InvariantBroken, LedgerError, RecordTooLarge, Refused, VersionConflict
 from ledger.heads import Head, ProgramHead, size_of, unreadable
-from ledger.instants import SECOND, to_datetime
 from ledger.program import ProgramState
-from ledger.records import RECORD_BYTES_MAX, Record, leaf_hash, reference_key, source_key
+from ledger.records import Record
 from ledger.references import reference_of
-from ledger.store import HeadRead, HeadToWrite, RecordToAppend, RefusalToKeep, UnitToAppend
+from ledger.store import HeadRead, HeadToWrite
 from ledger.waiting import Pending
 
 log = structlog.get_logger("writer")
-
-FRACTION_BYTES = len(".000000")
-"""What a stamp with a fraction is longer: a record that fits must still fit when it is stamped again."""
 
 
 class Batch:
@@ -52,6 +47,7 @@ class Batch:
         self.program_stream = program_stream
         self.below = below
         self._by_reference: dict[str, Pending] = {}
+        self._drawn = 0
 
     @property
     def count(self) -> int:
@@ -103,8 +99,9 @@ class Batch:
         return below + [record for item in self.items if item.stream_id == stream_id for record in item.records]
 
     def remove(self, gone: set[int]) -> None:
-        """Leave out units that write nothing (by identity), since they were answered otherwise."""
+        """Leave out units (by identity); all of them are drawn up."""
         self.items = [item for item in self.items if id(item) not in gone]
+        self._drawn = len(self.items)
 
     def withdraw(self, stream_ids: set[UUID] | None) -> list[Pending]:
         """Take out what was decided on these streams, or everything (None); they are to be decided again."""
@@ -113,7 +110,7 @@ class Batch:
         ]
         if withdrawn:
             gone = set(map(id, withdrawn))
-            self.items = [item for item in self.items if id(item) not in gone]
+            self.remove(gone)
             self.unwritten = [item for item in self.unwritten if id(item) not in gone]
             self._by_reference = {text: item for text, item in self._by_reference.items() if id(item) not in gone}
             for stream_id in {item.stream_id for item in withdrawn}:
@@ -123,7 +120,19 @@ class Batch:
                     self.program_after = self.program
         return withdrawn
 
-    def serialise(self, recorded_at: int) -> list[Pending]:
+    def draw_up(self) -> None:
+        """Draw up what was decided since the last time, and the heads as they stand now; not yet what was refused."""
+        fresh = [item for item in self.items[self._drawn :] if item.records]
+        self._drawn = len(self.items)
+        for item in fresh:
+            draw_up(item)
+        for item in fresh:
+            head = self.heads.get(item.stream_id)
+            if head is not None and head.state is item.state:
+                item.head = draw_up_head(item)
+                head.size = size_of(item.head.state)
+
+    def stamp(self, recorded_at: int) -> list[Pending]:
         """Stamp, chain and serialise every unit.
 
         Args:
@@ -139,7 +148,7 @@ class Batch:
             stream_id = item.stream_id
             prev = chain[stream_id] if stream_id in chain else self._base_hash(stream_id)
             try:
-                chain[stream_id] = _serialise(item, recorded_at, prev)
+                chain[stream_id] = stamp(item, recorded_at, prev)
             except RecordTooLarge as error:
                 item.error = error
                 broken.add(stream_id)
@@ -153,7 +162,13 @@ class Batch:
     def heads_to_write(self, items: Sequence[Pending]) -> list[HeadToWrite]:
         """The heads that some of its units leave behind, each as its last unit leaves it."""
         last = {item.stream_id: place for place, item in enumerate(items) if item.records}
-        return [self._head_to_write(items[place], place) for place in last.values()]
+        heads = []
+        for place in last.values():
+            item = items[place]
+            head = item.head or draw_up_head(item)
+            head.head_hash, head.unit = item.hash or b"", place
+            heads.append(head)
+        return heads
 
     def holder_of(self, reference: str) -> Pending | None:
         """The command in flight that brings this business key."""
@@ -201,25 +216,6 @@ class Batch:
             first.follow(item)
         return first is not None
 
-    def _head_to_write(self, item: Pending, place: int) -> HeadToWrite:
-        record = item.records[-1]
-        if item.hash is None:
-            raise InvariantBroken("a unit is serialised before it is appended")
-        state, due_at = b"null", None
-        if not item.for_program:
-            state, due_at = accounts.to_bytes(item.state), item.state.due_at()
-            self.heads[item.stream_id].size = size_of(state)
-        return HeadToWrite(
-            item.stream_id,
-            record.subject,
-            record.version,
-            item.hash,
-            STATE_SCHEMA,
-            state,
-            None if due_at is None else to_datetime(due_at),
-            place,
-        )
-
 
 def business_key(item: Pending, context: Context) -> str | None:
     """The business key of a command, whether or not it was refused."""
@@ -256,71 +252,3 @@ def _decided(item: Pending, head: Head | ProgramHead, context: Context) -> tuple
     else:
         decision = advance(head.state, command.subject, command.until, context)
     return decision.records, decision.account
-
-
-def _serialise(item: Pending, recorded_at: int, prev: bytes | None) -> bytes | None:
-    """Make the item's unit; returns the hash of its stream's last record after it.
-
-    Raises:
-        RecordTooLarge
-    """
-    reads = [HeadRead(item.stream_id, item.base, prev)]
-    command = item.command
-    if item.refusal is not None and isinstance(command, Command):
-        item.unit = UnitToAppend(reads, [], command.source_key, _kept(command, item.refusal))
-        return prev
-    records: list[RecordToAppend] = []
-    size = len(item.records)
-    spare = 0 if recorded_at % SECOND else FRACTION_BYTES
-    for place, record in enumerate(item.records, start=1):
-        record.recorded_at = recorded_at
-        record.unit = (place, size)
-        record.prev = None if prev is None else prev.hex()
-        body = _bytes_of(record, item)
-        if len(body) + spare > RECORD_BYTES_MAX:
-            raise RecordTooLarge(bytes=len(body), bytes_max=RECORD_BYTES_MAX)
-        prev = leaf_hash(body)
-        records.append(_to_append(record, item, body))
-    item.unit = UnitToAppend(reads, records, records[-1].source_key)
-    item.hash = prev
-    return prev
-
-
-def _bytes_of(record: Record, item: Pending) -> bytes:
-    """`Record.to_bytes`, with the parts that a receipt repeats serialised once."""
-    shown = record.to_json()
-    if shown["postings"]:
-        shown["postings"] = orjson.Fragment(orjson.dumps(shown["postings"]))
-    command = item.command
-    if isinstance(command, Command) and record.data is command.data:
-        shown["data"] = orjson.Fragment(item.data)
-    item.shown = shown
-    return orjson.dumps(shown)
-
-
-def _to_append(record: Record, item: Pending, body: bytes) -> RecordToAppend:
-    command = item.command
-    own = isinstance(command, Command) and record is item.records[-1]
-    return RecordToAppend(
-        item.stream_id,
-        record.version,
-        command.source_key if own and isinstance(command, Command) else source_key(record.source, record.id),
-        None if record.reference is None else reference_key(record.reference),
-        record.type,
-        to_datetime(record.time),
-        body,
-    )
-
-
-def _kept(command: Command, refusal: Refused) -> RefusalToKeep:
-    waits_for = refusal.waits_for if refusal.retryable else None
-    return RefusalToKeep(
-        source_key=command.source_key,
-        fingerprint=fingerprint(command),
-        code=refusal.code,
-        status="final" if waits_for is None else "waiting",
-        waits_for=None if waits_for is None else reference_key(waits_for),
-        customer_id=command.subject,
-        problem=kept_problem(refusal),
-        event=kept_event(command),
-    )

@@ -99,8 +99,10 @@ class Preparer:
                 except NeedsHistory:
                     late.append(item)
                     streams.add(item.stream_id)
+            batch.draw_up()
             await asyncio.sleep(0)
         deferred = await self._decide_late(conn, batch, late, context) if late else []
+        batch.draw_up()
         refused = [item for item in items if item.refusal is not None]
         if refused:
             await self._spare_the_known(conn, batch, refused, context)

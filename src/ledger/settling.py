@@ -205,10 +205,10 @@ class Settler:
 def _answer(item: Pending, position: int) -> Answer:
     if item.refusal is not None:
         return Answer(None, item.refusal)
-    if item.shown is None or not isinstance(item.command, Command):
+    if not item.shown or not isinstance(item.command, Command):
         return Answer()
     records = [(record.type, record.subject, record.version) for record in item.records]
-    return Answer(receipt("recorded", item.shown, records, position))
+    return Answer(receipt("recorded", item.shown[-1], records, position))
 
 
 def _note_limit(item: Pending, outcome: store.Outcome) -> None:

@@ -18,7 +18,7 @@ from ledger.errors import DatabaseUnavailable, LedgerError, QueueFull, Refused
 from ledger.records import Record
 
 if TYPE_CHECKING:
-    from ledger.store import UnitToAppend
+    from ledger.store import HeadToWrite, UnitToAppend
 
 COMMAND_BYTES = 1_000
 """What a waiting command takes besides its data."""
@@ -58,7 +58,8 @@ class Pending:
     """One command from its arrival to its answer, with what was last decided for it.
 
     Attributes:
-        data: the event's data as JSON, serialised once for its record, its comparison and its size.
+        data: the event's data as JSON, serialised once for its record and its size.
+        size: bytes it counts for in the queue.
         for_program: it belongs to the program's own stream.
         stage: it waits in the queue, is being worked on, follows another command, or is done with.
         number: order of arrival.
@@ -68,7 +69,8 @@ class Pending:
         limit: a counter has no room for it, so it is refused.
         records, state, refusal, error: what was decided; the records are none for a refusal.
         base: version of its stream that was read.
-        unit, hash, shown: once serialised: what is sent, the hash of its last record, its own record as JSON.
+        unit, shown, head: what is sent, its records as JSON objects, the head it leaves behind if it is its stream's last.
+        hash: of its last record, once stamped.
     """
 
     command: Command | Advance
@@ -76,6 +78,7 @@ class Pending:
     data: bytes
     ticket: Ticket
     place: int
+    size: int
     for_program: bool = False
     stage: Literal["waits", "at_hand", "follows", "answered"] = "waits"
     number: int = 0
@@ -90,12 +93,8 @@ class Pending:
     base: int = 0
     unit: UnitToAppend | None = None
     hash: bytes | None = None
-    shown: dict[str, Any] | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes it counts for in the queue."""
-        return COMMAND_BYTES + len(self.data)
+    shown: Sequence[dict[str, Any]] = ()
+    head: HeadToWrite | None = None
 
     def follow(self, other: Pending) -> None:
         """Let another command wait for this one's outcome."""
@@ -105,7 +104,8 @@ class Pending:
     def forget(self) -> None:
         """Forget what was decided; the command waits again."""
         self.records = ()
-        self.state = self.refusal = self.error = self.unit = self.shown = None
+        self.shown = ()
+        self.state = self.refusal = self.error = self.unit = self.hash = self.head = None
 
 
 class Waiting:

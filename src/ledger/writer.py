@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from uuid import uuid5
 
 import orjson
 import structlog
@@ -28,7 +27,7 @@ from ledger.appending import Appender
 from ledger.batch import Batch
 from ledger.deciding import Command
 from ledger.errors import DatabaseUnavailable, LedgerError
-from ledger.heads import HeadCache, ProgramHead
+from ledger.heads import HeadCache, ProgramHead, stream_ids
 from ledger.instants import from_datetime
 from ledger.leasing import Lease
 from ledger.preparing import Preparer
@@ -36,7 +35,7 @@ from ledger.program import ProgramState
 from ledger.records import PROGRAM_TYPES, program_stream_id
 from ledger.settling import Settler
 from ledger.store import BatchUnwritable, OutcomeUnknown, Pool
-from ledger.waiting import CLOCK_SHARE, Advance, Pending, Ticket, Waiting
+from ledger.waiting import CLOCK_SHARE, COMMAND_BYTES, Advance, Pending, Ticket, Waiting
 
 STARVED = 2
 """So often stale, and the next decision is taken under the log's lock."""
@@ -75,6 +74,7 @@ class Writer:
         self._limits = limits or Limits()
         self._log_id = log_id
         self._stream = program_stream_id(program)
+        self._stream_of = stream_ids(self._stream)
         self._waiting = Waiting(count_max=self._limits.queue_commands_max, bytes_max=self._limits.queue_bytes_max)
         self._reading = Lease(pool)
         self._writing = Lease(pool)
@@ -152,7 +152,7 @@ class Writer:
             return ticket.done
         self._waiting.add_advances(
             [
-                Pending(stream, uuid5(self._stream, stream.subject), b"", ticket, place)
+                Pending(stream, self._stream_of(stream.subject), b"", ticket, place, COMMAND_BYTES)
                 for place, stream in enumerate(streams)
             ]
         )
@@ -160,8 +160,9 @@ class Writer:
 
     def _pending(self, command: Command, ticket: Ticket, place: int) -> Pending:
         for_program = command.type in PROGRAM_TYPES
-        stream_id = self._stream if for_program else uuid5(self._stream, command.subject)
-        return Pending(command, stream_id, orjson.dumps(command.data), ticket, place, for_program=for_program)
+        stream_id = self._stream if for_program else self._stream_of(command.subject)
+        data = orjson.dumps(command.data)
+        return Pending(command, stream_id, data, ticket, place, COMMAND_BYTES + len(data), for_program)
 
     async def _work(self) -> None:
         """Work until closed; what nobody foresaw fails the commands at hand and is not the end."""
@@ -239,7 +240,7 @@ class Writer:
 
     async def _send(self, batch: Batch) -> None:
         """Serialise the batch and begin to append it."""
-        self._settler.again(batch.serialise(self._appender.now()))
+        self._settler.again(batch.stamp(self._appender.now()))
         self._filled = batch.below = None
         if not batch.items:
             self._settler.settle_unwritten(batch)
@@ -267,7 +268,8 @@ class Writer:
             if not self._appender.alone:
                 self._preparer.cache.clear()
             failed = await self._settler.settle(sent, outcomes, self._reading)
-            self._settler.again(following.withdraw(failed))
+            if failed:
+                self._settler.again(following.withdraw(failed))
         self._sent = None
         self._follow_program(following)
         self.on_append(self._appender.next_position)
@@ -312,7 +314,7 @@ class Writer:
         await self._preparer.read_program(conn)
         batch = self._preparer.new_batch(None)
         self._settler.again(await self._preparer.decide(conn, batch, items, self._appender.now()))
-        self._settler.again(batch.serialise(self._appender.now()))
+        self._settler.again(batch.stamp(self._appender.now()))
         return batch
 
     async def _give_up(self, error: LedgerError) -> None:

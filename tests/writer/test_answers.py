@@ -5,7 +5,9 @@ import pytest
 
 from ledger.answers import command_of, kept_event, kept_problem, refused
 from ledger.errors import InsufficientPoints, KeyReused, NotPermitted, PurchaseUnknown, RecordTooLarge, VersionConflict
+from ledger.heads import stream_ids
 from ledger.instants import DAY, SECOND, show
+from ledger.records import customer_stream_id, program_stream_id
 from tests.builders import Event, purchase, refunded, registered, signed_up
 from tests.writer.shop import NOW, PROGRAM, Shop, codes, command, grant, receipt_of, redeem
 
@@ -248,3 +250,11 @@ async def test_a_customer_signs_up_once_whatever_the_key(shop: Shop):
     writer = await shop.writer()
     answers = [await writer.post([command(signed_up("2026-03-01"))]) for _ in range(2)]
     assert [codes(answer) for answer in answers] == [["recorded"], ["replayed"]]
+
+
+@pytest.mark.parametrize("customer", ["c-1", "x" * 128, "a:b@c.d"])
+def test_the_quick_stream_id_is_the_stream_id(customer: str):
+    quick = stream_ids(program_stream_id(PROGRAM))(customer)
+    slow = customer_stream_id(PROGRAM, customer)
+    assert quick == slow
+    assert hash(quick) == hash(slow)
