@@ -154,7 +154,9 @@ class Timeline:
         course = self.courses[lot]
         spare = course.held() - course.expired
         course.moves.append((at, -amount))
-        return max(0, amount - spare)
+        back = max(0, amount - spare)
+        course.expired -= back
+        return back
 
     def expired_of(self, lots: Iterable[str], instant: int) -> int:
         """What expiry had taken from certain lots by an instant."""
