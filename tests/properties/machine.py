@@ -35,9 +35,10 @@ class Books(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.orders: list[str] = []
         self.redemptions: list[str] = []
+        self.broken = False
 
     def teardown(self) -> None:
-        if not hasattr(self, "naive"):
+        if not hasattr(self, "naive") or self.broken:
             return
         for ledger, lengths in zip(self.ledgers, self.lengths, strict=True):
             check_records(ledger.records)
@@ -52,10 +53,12 @@ class Books(RuleBasedStateMachine):
         drawn = event(event_type, time, **data)
         posted = Event(drawn.type, time, drawn.data, id=f"e-{len(self.events)}", arrives=self.now)
         self.events.append(posted)
+        self.broken = True  # until all have answered: what failed here is not to be covered up by the checks at the end
         wanted = self.naive.post(posted, self.now)
         for ledger, lengths in zip(self.ledgers, self.lengths, strict=True):
             assert outcome(ledger, posted) == wanted
             lengths.append(len(ledger.records))
+        self.broken = False
         if when[1] % 3 == 0:
             self.sometimes.run_clock(self.now)
 
