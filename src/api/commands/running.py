@@ -14,7 +14,7 @@ from api.importing.mapping import MappingError
 from api.importing.readers import FileError
 from api.problems import code_of
 from ledger.embedded import EmbeddedError
-from ledger.errors import InvariantBroken, LedgerError
+from ledger.errors import DatabaseUnavailable, InvariantBroken, LedgerError
 from ledger.settings import SettingsError
 
 T = TypeVar("T")
@@ -52,13 +52,15 @@ def with_one_line(command: Callable[[], None]) -> int:
     except EXPECTED as error:
         fail(str(error))
     except LedgerError as error:
-        fail(_sentence(error))
+        fail(sentence(error))
     except DBAPIError as error:
         fail(f"the database said no: {error.orig}")
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"the database said no: {error}")
     except BrokenPipeError:
         return FAILED  # who read our output has gone
+    except OSError as error:
+        fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted")
         return INTERRUPTED
@@ -67,7 +69,10 @@ def with_one_line(command: Callable[[], None]) -> int:
     return FAILED
 
 
-def _sentence(error: LedgerError) -> str:
+def sentence(error: LedgerError) -> str:
+    """An error with its details, for people."""
+    if isinstance(error, DatabaseUnavailable) and "reason" in error.facts:
+        return f"the database cannot be reached or cannot write: {error.facts['reason']}"
     faults = [f"{fault['pointer']} {fault['reason']}" for fault in getattr(error, "errors", ())]
     facts = [f"{name}: {value}" for name, value in error.facts.items()]
     details = "; ".join([*faults, *facts])

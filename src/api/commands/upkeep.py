@@ -10,7 +10,7 @@ from api import keys
 from api.commands.connecting import Database, connection, database, shown
 from api.commands.console import bar, fail, note, say, show_table
 from api.commands.options import JsonOption
-from api.commands.running import FAILED, collect_rarely, run
+from api.commands.running import FAILED, collect_rarely, run, sentence
 from ledger import store
 from ledger.checking import LogReport, check
 from ledger.errors import DatabaseUnavailable
@@ -63,7 +63,7 @@ def check_ledger(
         with database(Settings.from_environment()) as at:
             reports = run(_checked(at, program))
     except (DatabaseUnavailable, asyncpg.PostgresError) as error:
-        fail(f"could not check: {error}")
+        fail(f"could not check: {sentence(error) if isinstance(error, DatabaseUnavailable) else error}")
         raise typer.Exit(NOT_CHECKED) from None
     unknown = set(program or ()) - {report.program for report in reports}
     if unknown:
