@@ -8,6 +8,7 @@ import pytest
 
 from ledger.events import SHAPES, validated
 from ledger.instants import parse
+from ledger.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -24,3 +25,15 @@ def test_every_example_of_an_event_is_accepted_as_it_stands(event_type: str, exa
 
 def test_every_event_type_has_an_example() -> None:
     assert {event_type for event_type, _ in _examples()} == set(SHAPES)
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = dict(
+        re.findall(r"^\| `(LEDGER_[A-Z_]+)` \| `?([^|`]*?)`?\s*\|", (DOCS / "OPERATIONS.md").read_text(), re.MULTILINE)
+    )
+    shown = {name: value.strip().removeprefix("./") for name, value in rows.items()}
+    settings = {
+        f"LEDGER_{name.upper()}": "" if field.default is None else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    assert shown == settings
