@@ -95,6 +95,24 @@ async def test_the_append_touches_no_more_than_its_own_rows(filled: Ledger) -> N
     assert max(entries.values()) < 3_000, entries
 
 
+async def test_what_the_stock_library_asks_of_its_view_is_answered_by_indexes(filled: Ledger) -> None:
+    """Planted: the view as a security barrier; its maximum was found by reading the whole log."""
+    view = store.stock_view("default")
+    questions: dict[str, tuple[object, ...]] = {
+        f"SELECT MAX(notification_id) FROM {view}": (),
+        f"SELECT * FROM {view} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2": (11_000, 10),
+        f"SELECT * FROM {view} WHERE originator_id = $1 ORDER BY originator_version ASC": (stream_of("c-1"),),
+    }
+    connection = await asyncpg.connect(filled.database.server.url("ledger_stock", filled.database.name))
+    try:
+        for question, arguments in questions.items():
+            plan = await _plan(connection, question, arguments)
+            assert _nodes(plan, "Seq Scan|Sort") == [], question
+            assert plan["Total Cost"] < 100, question
+    finally:
+        await connection.close()
+
+
 async def _plan(conn: store.Connection, statement: str, arguments: tuple[object, ...]) -> dict[str, Any]:
     explained = await conn.fetchval("EXPLAIN (FORMAT JSON) " + statement, *arguments)
     plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
