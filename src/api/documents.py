@@ -12,6 +12,9 @@ import yaml
 
 from ledger.errors import FormError
 
+DEPTH_MAX = 50
+"""How deep a YAML document may nest; JSON's bound is its parser's, 1,024."""
+
 _SHAPE = "tag:yaml.org,2002:"
 _PLAIN = {
     f"{_SHAPE}bool": r"^(?:true|false)$",
@@ -27,12 +30,18 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str | None, list[Any]] = {}  # noqa: RUF012  the library's own way
 
+    depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.get_mark())
         if self.check_event(yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not taken", problem_mark=self.get_mark())
         node = super().compose_node(parent, index)
         if node is not None and node.tag not in _TAGS:
             raise yaml.MarkedYAMLError(problem=f"the tag {node.tag} is not taken", problem_mark=node.start_mark)
+        self.depth -= 1
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002  as inherited

@@ -13,7 +13,9 @@ import orjson
 
 from api.answers import Whole
 from ledger import errors
+from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
+from ledger.store import OutcomeUnknown
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -102,6 +104,7 @@ class Answered(NamedTuple):
 
 TABLE: dict[type[LedgerError], Answered] = {
     LedgerError: Answered(500, "Internal error"),
+    Unwritable: Answered(500, "Could not be stored"),
     InternalError: Answered(500, "Internal error"),
     FormError: Answered(400, "Malformed"),
     errors.CutOffInFuture: Answered(400, "Cut-off in the future"),
@@ -139,6 +142,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.QueueFull: Answered(429, "Too many events waiting", retryable=True),
     NotReady: Answered(503, "Not ready", retryable=True),
     errors.DatabaseUnavailable: Answered(503, "Database unavailable", retryable=True),
+    OutcomeUnknown: Answered(503, "Outcome unknown", retryable=True),
     errors.StreamUnreadable: Answered(503, "Stream unreadable", retryable=True),
 }
 

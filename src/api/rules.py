@@ -1,5 +1,6 @@
 """The rules of a program: published as a whole document, every version kept."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -64,7 +65,7 @@ async def _read_document(request: Request) -> Any:
     if sent != JSON and sent not in YAML:
         raise MediaTypeUnsupported(f"Rules come as {JSON} or {YAML[0]}.", content_type=sent)
     body = await read_body(request.receive, content_length(scope), DOCUMENT_BYTES_MAX, DocumentTooLarge)
-    return read_json(body) if sent == JSON else read_yaml(body)
+    return read_json(body) if sent == JSON else await asyncio.to_thread(read_yaml, body)  # a long one takes a second
 
 
 def _shown(program: str, version: RuleVersion) -> dict[str, Any]:

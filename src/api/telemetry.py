@@ -115,7 +115,7 @@ class Telemetry:
                 log.exception("request_failed", request_id=request_id.decode(), route=_route(scope))
             if status:
                 raise
-            await problem_answer(_as_ours(error))(scope, receive, send_named)
+            await problem_answer(_as_ours(error, scope))(scope, receive, send_named)
         finally:
             self._note(scope, status, perf_counter() - began)
 
@@ -146,12 +146,17 @@ class _IntoStructlog(logging.Handler):
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
 
 
-def _as_ours(error: Exception) -> LedgerError:
+def _as_ours(error: Exception, scope: Scope) -> LedgerError:
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            return MethodNotAllowed((error.headers or {}).get("Allow", ""))
+            return MethodNotAllowed(", ".join(sorted(_methods_at(scope))))
         return PathUnknown()
     return error if isinstance(error, LedgerError) else InternalError()
+
+
+def _methods_at(scope: Scope) -> set[str]:
+    """What the path answers: it may have a route for each method."""
+    return {method for route in scope["app"].routes if route.path == _route(scope) for method in route.methods}
 
 
 def _route(scope: Scope) -> str:
