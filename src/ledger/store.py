@@ -238,6 +238,9 @@ def _outcomes(units: Sequence[UnitToAppend], answer: asyncpg.Record) -> list[Out
     return outcomes
 
 
+_Placed: TypeAlias = list[tuple[int, HeadToWrite]]
+
+
 class _Batch:
     """The arrays `append_units` takes, built unit by unit.
 
@@ -247,10 +250,11 @@ class _Batch:
 
     def __init__(self, program_head: HeadRead) -> None:
         self.program_head = program_head
+        self.program_written = False
         self.keys: set[UUID] = set()
         self.references: set[UUID] = set()
-        self.written: dict[UUID, tuple[int, int]] = {}
-        self.begun: set[UUID] = set()
+        # Stream → its last unit so far, the place of that unit's last record of it, and whether the stream begins here.
+        self.written: dict[UUID, tuple[int, int, bool]] = {}
         self.stale: list[int] = []
         self.other_units: list[int] = []
         self.other_keys: list[UUID] = []
@@ -272,16 +276,7 @@ class _Batch:
         free = self._claim_keys(place, unit)
         if not self._add_reads(place, unit) or not free:
             self.stale.append(place)
-        versions = {read.stream_id: read.version for read in unit.reads}
-        for record in unit.records:
-            if record.version != versions.get(record.stream_id, -1) + 1:
-                raise ValueError("a record's version does not follow the one its unit read or wrote last")
-            if record.version == 1:
-                self.begun.add(record.stream_id)
-            versions[record.stream_id] = record.version
-            self.record_units.append(place)
-            self.records.append(record)
-            self.written[record.stream_id] = (place, len(self.records))
+        self._add_records(place, unit)
         if unit.refusal is not None:
             self.refusal_units.append(place)
             self.refusals.append(unit.refusal)
@@ -295,39 +290,50 @@ class _Batch:
         """Whether no earlier unit of the batch uses a source key or a reference of this one."""
         keys = [record.source_key for record in unit.records]
         references = [record.reference for record in unit.records if record.reference is not None]
-        if len(set(keys)) < len(keys) or len(set(references)) < len(references):
-            raise ValueError("a unit uses one key twice")
         if unit.source_key not in keys:
             keys.append(unit.source_key)
             self.other_units.append(place)
             self.other_keys.append(unit.source_key)
-        free = self.keys.isdisjoint(keys) and self.references.isdisjoint(references)
+        claimed = len(self.keys) + len(self.references) + len(keys) + len(references)
         self.keys.update(keys)
         self.references.update(references)
-        return free
+        if len(self.keys) + len(self.references) == claimed:
+            return True
+        if len(set(keys)) < len(keys) or len(set(references)) < len(references):
+            raise ValueError("a unit uses one key twice")
+        return False
 
     def _add_reads(self, place: int, unit: UnitToAppend) -> bool:
         """Whether every head was read as the earlier units of the batch leave it; the rest is the log's to compare."""
         holds = True
-        program_read = False
         for read in unit.reads:
-            program_read = program_read or read.stream_id == self.program_head.stream_id
-            holds = self._add_read(place, read) and holds
-        if not program_read and self.program_head.stream_id in self.written:
-            return False
+            writer = self.written.get(read.stream_id)
+            if writer is None:
+                self.read_units.append(place)
+                self.reads.append(read)
+            else:
+                self.dependent_units.append(place)
+                self.depends_on.append(writer[0])
+                left = self.records[writer[1] - 1]
+                holds = holds and read.version == left.version and read.head_hash == leaf_hash(left.record)
+        if self.program_written:
+            # An earlier unit of the batch changed the rules: what did not read them so was decided under the old ones.
+            holds = holds and any(read.stream_id == self.program_head.stream_id for read in unit.reads)
         return holds
 
-    def _add_read(self, place: int, read: HeadRead) -> bool:
-        writer = self.written.get(read.stream_id)
-        if writer is None:
-            self.read_units.append(place)
-            self.reads.append(read)
-            return True
-        earlier, last = writer
-        record = self.records[last - 1]
-        self.dependent_units.append(place)
-        self.depends_on.append(earlier)
-        return read.version == record.version and read.head_hash == leaf_hash(record.record)
+    def _add_records(self, place: int, unit: UnitToAppend) -> None:
+        versions = {read.stream_id: read.version for read in unit.reads}
+        for record in unit.records:
+            stream_id, version = record.stream_id, record.version
+            if version != versions.get(stream_id, -1) + 1:
+                raise ValueError("a record's version does not follow the one its unit read or wrote last")
+            versions[stream_id] = version
+            self.record_units.append(place)
+            self.records.append(record)
+            begins = version == 1 or (stream_id in self.written and self.written[stream_id][2])
+            self.written[stream_id] = (place, len(self.records), begins)
+            if version == self.program_head.version + 1 and stream_id == self.program_head.stream_id:
+                self.program_written = True
 
     def awakens_itself(self) -> bool:
         """Whether a refusal of this batch waits for a reference of this batch."""
@@ -336,7 +342,7 @@ class _Batch:
     def arguments(self, heads: Iterable[HeadToWrite]) -> list[Any]:
         """Everything from `p_stale` on, in the order of the function's parameters."""
         new, known = self._sorted_heads(heads)
-        written = [*new, *known]
+        written = [head for _, head in new + known]
         return [
             self.stale,
             self.read_units,
@@ -356,7 +362,7 @@ class _Batch:
             self.other_units,
             self.other_keys,
             len(new),
-            [self.written[head.stream_id][1] for head in written],
+            [place for place, _ in new + known],
             [head.customer_id for head in written],
             [head.head_hash for head in written],
             [head.state_schema for head in written],
@@ -378,15 +384,15 @@ class _Batch:
             self.raise_limits,
         ]
 
-    def _sorted_heads(self, heads: Iterable[HeadToWrite]) -> tuple[list[HeadToWrite], list[HeadToWrite]]:
-        """The heads of streams that begin in this batch, and the others; each as its last record leaves it."""
-        new: list[HeadToWrite] = []
-        known: list[HeadToWrite] = []
+    def _sorted_heads(self, heads: Iterable[HeadToWrite]) -> tuple[_Placed, _Placed]:
+        """The heads of streams that begin in this batch, and the others, each with the place of its last record."""
+        new: _Placed = []
+        known: _Placed = []
         for head in heads:
-            unit, place = self.written.get(head.stream_id, (0, 0))
+            unit, place, begins = self.written.get(head.stream_id, (0, 0, False))
             if unit != head.unit + 1 or self.records[place - 1].version != head.version:
                 raise ValueError("a head to write is not what the units leave")
-            (new if head.stream_id in self.begun else known).append(head)
+            (new if begins else known).append((place, head))
         if len(new) + len(known) != len(self.written):
             raise ValueError("a stream is written without its head")
         return new, known
@@ -955,11 +961,12 @@ def _translated(lost: type[DatabaseUnavailable]) -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        if error.sqlstate is None or error.sqlstate[:2] == _CONNECTION_LOST or _ends_the_session(error):
+        kind = (error.sqlstate or _CONNECTION_LOST)[:2]
+        if kind == _CONNECTION_LOST or _ends_the_session(error):
             raise lost(reason=str(error)) from error
-        if error.sqlstate[:2] in _DATA_REFUSED:
+        if kind in _DATA_REFUSED:
             raise BatchUnwritable(str(error)) from error
-        if error.sqlstate[:2] in _UNAVAILABLE:
+        if kind in _UNAVAILABLE:
             raise DatabaseUnavailable(reason=str(error)) from error
         raise
     except asyncpg.exceptions.DataError as error:
