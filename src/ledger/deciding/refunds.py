@@ -142,22 +142,22 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     """Take back what is newly due of one earning, as far as the rules let it; what expired by itself counts as taken back.
 
     First from the earning's own lots, then, unless the rules say `pending_only`, from others: at the event's instant what was
-    free from then until now, for a late event also from lots open now. What is left is dropped or becomes a debt.
+    free from then until now, for a late event also from lots open now (under `pending_only` from its own that wait now). What
+    is left is dropped or becomes a debt.
     """
     policy = unit.rules.document.refunds
     due = left = _due(order, earning) - earning.due
     at = max(unit.instant, order.instant)
-    own = unit.timeline.own(earning.lots, at)
-    if policy == "pending_only":
-        own = [part for part in own if part.lot.available_at > at]
-    left -= _take_back(unit, order, chosen(own, left), at)
+    pending_only = policy == "pending_only"
+    left -= _take_back(unit, order, chosen(_own(unit, earning, at, pending_only=pending_only), left), at)
     expired = min(left, max(0, unit.timeline.expired_of(earning.lots, at) - earning.lapsed))
     left -= expired
-    if policy != "pending_only":
-        left -= _take_back(unit, order, chosen(unit.timeline.free_at(ASSET, at, pending=True), left), at)
-        if unit.late:
-            now = unit.context.now
-            left -= _take_back(unit, order, chosen(unit.timeline.free_at(ASSET, now, pending=True), left), now)
+    for instant in (at, unit.context.now) if unit.late else (at,):
+        if pending_only:
+            free = _own(unit, earning, instant, pending_only=True)
+        else:
+            free = unit.timeline.free_at(ASSET, instant, pending=True)
+        left -= _take_back(unit, order, chosen(free, left), instant)
     debt = _owe(unit, order, left, at) if left and policy == "allow_negative" else 0
     return {
         "lot": earning.lots[0],
@@ -167,6 +167,12 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
         "dropped": left - debt,
         "debt": debt,
     }
+
+
+def _own(unit: Unit, earning: Earning, instant: int, *, pending_only: bool) -> list[Free]:
+    """What is free of an earning's own lots; under `pending_only` of those not to be spent yet."""
+    own = unit.timeline.own(earning.lots, instant)
+    return [part for part in own if part.lot.available_at > instant] if pending_only else own
 
 
 def _due(order: Order, earning: Earning) -> int:
