@@ -19,6 +19,7 @@ from ledger.account import STATE_SCHEMA, Account
 from ledger.answers import replayed_receipt
 from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormError, ReceiptUnknown
 from ledger.explaining import explanation
+from ledger.head_reads import HeadReads, read_head_rows
 from ledger.instants import end_of_day, parse, show, to_datetime
 from ledger.records import Record, customer_stream_id, leaf_hash, source_key
 from ledger.store import Connection, StoredRecord
@@ -32,11 +33,15 @@ FEED_LIMIT_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The log that is read: its number, its program, and the zone in which a date is a day."""
+    """The log that is read: its number, its program, and the zone in which a date is a day.
+
+    `heads` reads the heads of many readers together; None: each for itself.
+    """
 
     log_id: int
     program: str
     zone: ZoneInfo
+    heads: HeadReads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,28 +224,19 @@ def line_bytes(stored: StoredRecord) -> bytes:
 
 async def _from_head(conn: Connection, book: Book, customer_id: str, now: int) -> dict[str, Any] | None:
     """The account as the head row carries it; None where the head cannot answer and the records must."""
-    row = await conn.fetchrow(_HEAD_AND_POSITION, book.log_id, _stream(book, customer_id))
-    if row is None or row["version"] is None:
+    stream_id = _stream(book, customer_id)
+    if book.heads is None:
+        head = (await read_head_rows(conn, book.log_id, [stream_id])).get(stream_id)
+    else:
+        head = await book.heads.read(stream_id)
+    if head is None:
         raise CustomerUnknown(customer=customer_id)
-    if row["state_schema"] != STATE_SCHEMA or row["state"] is None:
+    if head.state_schema != STATE_SCHEMA or head.state is None:
         return None
-    state = accounts.from_bytes(row["state"], row["version"])
+    state = accounts.from_bytes(head.state, head.version)
     if state.latest > now:
         return None
-    return _shown(book, customer_id, state, now, now, row["position"])
-
-
-# Position and head in one statement: one snapshot, so that the position reproduces the answer.
-_HEAD_AND_POSITION = """
-SELECT
-    logs.next_position - 1 AS position,
-    streams.version,
-    streams.state_schema,
-    streams.state::text
-FROM logs
-LEFT JOIN streams ON streams.log_id = logs.log_id AND streams.stream_id = $2
-WHERE logs.log_id = $1
-"""
+    return _shown(book, customer_id, state, now, now, head.position)
 
 
 async def _records(

@@ -7,6 +7,7 @@ truth: hashed as stored, never serialised again to verify. `schema` numbers the 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -208,6 +209,7 @@ def leaf_hash(record: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + record).digest()
 
 
+@lru_cache(maxsize=256)
 def program_stream_id(program: str) -> UUID:
     """The program's own stream: rules, places. Also the namespace of its customers' streams."""
     return uuid5(NAMESPACE, program)

@@ -19,6 +19,7 @@ from ledger.answers import Answer
 from ledger.clock import Clock
 from ledger.deciding import Command
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
+from ledger.head_reads import HeadReads
 from ledger.heads import ProgramHead, read_program
 from ledger.leasing import UNREACHABLE, lent
 from ledger.migrating import head_revision
@@ -57,14 +58,15 @@ def wall_clock() -> int:
 
 
 class Program:
-    """One program in this process: its log, writer, clock and policies."""
+    """One program in this process: its log, writer, clock and policies, and reads of its heads."""
 
-    def __init__(self, pool: Pool, row: Log, *, now: Callable[[], int], limits: Limits) -> None:
+    def __init__(self, pool: Pool, reading: Pool, row: Log, *, now: Callable[[], int], limits: Limits) -> None:
         self.name = row.program
         self.log_id = row.log_id
         self.writer = Writer(pool, row.log_id, row.program, clock=now, limits=limits)
         self.clock = Clock(pool, row.log_id, self.writer, now=now)
         self.retrying = Retrying(pool, row.log_id, self.writer)
+        self.heads = HeadReads(reading, row.log_id)
         self.appended = asyncio.Event()
         self._pool = pool
         self._looked = ProgramHead(0, None, ProgramState())
@@ -328,7 +330,7 @@ class Ledger:
         async with self._opening:
             if row.program in self._programs:
                 return self._programs[row.program]
-            program = Program(self._writing, row, now=self.now, limits=self._limits)
+            program = Program(self._writing, self.pool, row, now=self.now, limits=self._limits)
             program.writer.on_append = lambda position: self._appended(program, position)
             await program.open()
             self._begin(self._announce(program))
