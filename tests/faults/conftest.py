@@ -1,0 +1,72 @@
+"""Servers to be killed, and the table that campaigns print."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.embedded import EmbeddedPostgres
+from ledger.migrating import migrate
+from tests.faults.fleet import Fleet
+from tests.faults.nursery import Nursery
+from tests.postgres import Database, create_database, reachable_directory
+
+_ROWS: list[dict[str, Any]] = []
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where server processes come from; they end with it."""
+    forking = Nursery()
+    yield forking
+    forking.close()
+
+
+@pytest.fixture
+def fleet(nursery: Nursery, migrated_database: Database) -> Iterator[Fleet]:
+    """Servers on a fresh database of the shared cluster: to be killed, the database not."""
+    yield from _fleet(nursery, migrated_database)
+
+
+@pytest.fixture
+def durable_fleet(nursery: Nursery, own_postgres: EmbeddedPostgres) -> Iterator[Fleet]:
+    """Servers on a cluster of the test's own: both to be killed."""
+    database = create_database(own_postgres, "faults")
+    migrate(database.owner_url)
+    yield from _fleet(nursery, database)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Any:
+    """Put what a test counted into the table of the campaign."""
+
+    def noted(**counted: Any) -> None:
+        _ROWS.append({"test": request.node.name, **counted})
+
+    return noted
+
+
+def repeated(name: str, *, times: int) -> int:
+    """How often a fault is tried: `FAULTS_<NAME>` of the environment, or as said."""
+    return int(os.environ.get(f"FAULTS_{name.upper()}", times))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table, as documents quote it."""
+    if not _ROWS:
+        return
+    terminalreporter.section("faults injected")
+    for row in _ROWS:
+        counted = " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items() if name != "test")
+        terminalreporter.write_line(f"| {row['test']} | {counted} |")
+
+
+def _fleet(nursery: Nursery, database: Database) -> Iterator[Fleet]:
+    with reachable_directory() as directory:
+        fleet = Fleet.on(nursery, Path(directory), database)
+        yield fleet
+        fleet.stop()
+        complaints = fleet.complaints()
+    assert not complaints, complaints
