@@ -9,15 +9,15 @@ named and checked in the order in which this file and the family's function read
 from collections.abc import Callable
 
 from ledger.account import Account
-from ledger.deciding.command import AHEAD_MAX_MINUTES, Command, Context, Decision, NeedsHistory
+from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
 from ledger.deciding.program import ProgramDecision, decide_program
 from ledger.deciding.refunds import refund, returned
 from ledger.deciding.trade import delivered, purchase
 from ledger.deciding.unit import Unit
-from ledger.errors import FormError, NotPermitted
-from ledger.instants import DAY, MINUTE, show
+from ledger.errors import NotPermitted
+from ledger.instants import DAY
 
 __all__ = ["Command", "Context", "Decision", "NeedsHistory", "ProgramDecision", "advance", "decide", "decide_program"]
 
@@ -52,7 +52,7 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
         NeedsHistory: decide again with the stream's records.
         Refused: a named no; nothing is changed.
     """
-    instant = _instant_of(command, context)
+    instant = instant_of(command, context)
     rules = context.state.rules.at(instant)
     if not command.may_backdate and command.time < context.now - rules.document.backdate_days * DAY:
         raise NotPermitted(
@@ -70,13 +70,3 @@ def advance(account: Account, subject: str, until: int, context: Context) -> Dec
     unit = Unit(account, context, subject, until, context.state.rules.at(until))
     unit.advance(until)
     return Decision(unit.records, unit.account)
-
-
-def _instant_of(command: Command, context: Context) -> int:
-    if command.time > context.now + AHEAD_MAX_MINUTES * MINUTE:
-        raise FormError(
-            f"The event is dated more than {AHEAD_MAX_MINUTES} minutes ahead of the ledger's clock.",
-            code="time_in_future",
-            errors=[{"pointer": "/time", "reason": f"the ledger's clock shows {show(context.now)}"}],
-        )
-    return min(command.time, context.now)

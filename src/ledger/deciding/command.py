@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from ledger.account import Account
+from ledger.errors import FormError
+from ledger.instants import MINUTE, show
 from ledger.program import ProgramState
 from ledger.records import Record, source_key
 
@@ -65,3 +67,18 @@ class Decision:
 
 class NeedsHistory(Exception):
     """The decision needs the stream's records; decide again with `Context.history`."""
+
+
+def instant_of(command: Command, context: Context) -> int:
+    """When an event takes effect: its `time`, or the ledger's now where it is dated a little ahead.
+
+    Raises:
+        FormError: `time_in_future`.
+    """
+    if command.time > context.now + AHEAD_MAX_MINUTES * MINUTE:
+        raise FormError(
+            f"The event is dated more than {AHEAD_MAX_MINUTES} minutes ahead of the ledger's clock.",
+            code="time_in_future",
+            errors=[{"pointer": "/time", "reason": f"the ledger's clock shows {show(context.now)}"}],
+        )
+    return min(command.time, context.now)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import program as programs
-from ledger.deciding.command import Command, Context
+from ledger.deciding.command import Command, Context, instant_of
 from ledger.errors import FixedAtCreation, FormError
 from ledger.instants import show
 from ledger.program import ProgramState
@@ -24,7 +24,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
     """Decide a command on the program's own stream.
 
     Raises:
-        FormError: the rules document is malformed, or the subject is not the program.
+        FormError: the rules document is malformed, the subject is not the program, or `time_in_future`.
         FixedAtCreation: the document changes what was fixed when the program was created.
     """
     if command.subject != context.program:
@@ -32,7 +32,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
             "The subject of this type is the program's name.",
             errors=[{"pointer": "/subject", "reason": f"expected {context.program!r}"}],
         )
-    instant = min(command.time, context.now)
+    instant = instant_of(command, context)
     data = _published(state, command, context.now) if command.type == "program.published" else command.data
     record = Record(
         id=command.id,

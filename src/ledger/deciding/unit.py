@@ -114,6 +114,9 @@ class Unit:
             self.postings = [_renumbered(posting, planned, self.account.version + 1) for posting in self.postings]
         if self.instant != command.time:
             derived = {"at": show(self.instant), **derived}
+            self.postings = [
+                posting._replace(at=self.instant) if posting.at is None else posting for posting in self.postings
+            ]
         own = Record(
             id=command.id,
             source=command.source,
