@@ -60,6 +60,11 @@ class Lease:
             self._conn = await take(self._pool)
         return self._conn
 
+    @property
+    def free(self) -> int:
+        """How many connections others could have."""
+        return self._pool.get_max_size() - self._pool.get_size() + self._pool.get_idle_size()
+
     async def drop(self) -> None:
         """Give up the connection, whatever state it is in."""
         conn, self._conn = self._conn, None

@@ -46,6 +46,9 @@ STARVED_AT_ONCE = 100
 IDLE_SECONDS = 5.0
 """Without work for so long, the connections go back to the pool."""
 
+SPARED_CONNECTIONS = 4
+"""Or at once, where fewer than so many are left for the writers of other programs."""
+
 log = structlog.get_logger("writer")
 
 
@@ -231,7 +234,7 @@ class Writer:
     async def _wait_idle(self) -> None:
         """Wait for work; without any the connections are given back after a while."""
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(IDLE_SECONDS if self._reading.free >= SPARED_CONNECTIONS else 0):
                 await self._waiting.wait()
         except TimeoutError:
             await self._reading.release()
