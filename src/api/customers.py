@@ -1,5 +1,6 @@
 """Reading a customer at any pair of cut-offs: the account, the records, the replay, and where a number comes from."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,6 +16,7 @@ from ledger import reading
 from ledger.shapes import ASSET_PATTERN
 
 EVENTS_LIMIT = 100
+PIECE_BYTES = 64 * 1024
 
 _ASSET = re.compile(ASSET_PATTERN)
 
@@ -71,6 +73,16 @@ async def explain(request: Request) -> Whole:
 
 
 async def _lines(first: dict[str, Any], states: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
-    yield json_line(first)
+    """The lines in pieces of some size: sending costs as much as a line. Others have their turn after each."""
+    piece = [json_line(first)]
+    size = len(piece[0])
     async for state in states:
-        yield json_line(state)
+        line = json_line(state)
+        piece.append(line)
+        size += len(line)
+        if size >= PIECE_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+            await asyncio.sleep(0)
+    if piece:
+        yield b"".join(piece)

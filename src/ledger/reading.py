@@ -4,9 +4,10 @@
 first, and every answer names that position: it reproduces the answer.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,11 +22,14 @@ from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormEr
 from ledger.explaining import explanation
 from ledger.head_reads import HeadReads, read_head_rows
 from ledger.instants import end_of_day, parse, show, to_datetime
-from ledger.records import Record, customer_stream_id, leaf_hash, source_key
+from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, source_key
 from ledger.store import Connection, StoredRecord
 
 PAGE = 500
 """Records read at once: a replay of any length runs in constant memory."""
+
+LOTS_REMEMBERED = 4_096
+"""Lots that a replay keeps as they are shown."""
 
 EVENTS_LIMIT_MAX = 1_000
 FEED_LIMIT_MAX = 10_000
@@ -152,9 +156,10 @@ async def replay(
     """Every record in order of version with the state after it at `as_of`, then a summary."""
     cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
     state = accounts.empty()
+    show_lot = lru_cache(maxsize=LOTS_REMEMBERED)(lot_to_json)  # most lots are as they were one record before
     async for stored, record in _records(conn, book, customer_id, cut.position):
         accounts.apply(state, record, cut.as_of)
-        shown = _shown(book, customer_id, state, cut.as_of, record.recorded_at, stored.position)
+        shown = _shown(book, customer_id, state, cut.as_of, record.recorded_at, stored.position, show_lot)
         yield {**line(stored), "state": shown}
     _must_exist(state, customer_id)
     yield {"summary": {"records": state.version, "position": cut.position}}
@@ -254,7 +259,15 @@ async def _records(
         after = page[-1].version
 
 
-def _shown(book: Book, customer_id: str, state: Account, as_of: int, known_at: int, position: int) -> dict[str, Any]:
+def _shown(
+    book: Book,
+    customer_id: str,
+    state: Account,
+    as_of: int,
+    known_at: int,
+    position: int,
+    show_lot: Callable[[Lot], dict[str, Any]] = lot_to_json,
+) -> dict[str, Any]:
     return {
         "program": book.program,
         "customer": customer_id,
@@ -262,7 +275,7 @@ def _shown(book: Book, customer_id: str, state: Account, as_of: int, known_at: i
         "position": position,
         "as_of": show(as_of),
         "known_at": show(known_at),
-        **accounts.show_account(state, as_of),
+        **accounts.show_account(state, as_of, show_lot),
     }
 
 

@@ -198,7 +198,7 @@ class Record:
             cause=shown.get("cause"),
             data=shown["data"],
             derived=shown.get("derived"),
-            postings=tuple(posting_from_json(posting) for posting in shown["postings"]),
+            postings=tuple([posting_from_json(posting) for posting in shown["postings"]]),
             balances=shown["balances"],
             notes=shown.get("notes", []),
         )
@@ -277,14 +277,15 @@ def posting_to_json(posting: Posting) -> dict[str, Any]:  # noqa: C901 - one bra
 def posting_from_json(shown: dict[str, Any]) -> Posting:
     """Read a posting of the present schema."""
     at, expires_at, granted_at = shown.get("at"), shown.get("expires_at"), shown.get("granted_at")
+    lots, debts, restores = shown.get("lots"), shown.get("debts"), shown.get("restores")
     return Posting(
         shown["asset"],
         shown["amount"],
         shown["from"],
         shown["to"],
         shown.get("lot"),
-        tuple((lot, amount) for lot, amount in shown.get("lots", ())),
-        tuple((debt, amount) for debt, amount in shown.get("debts", ())),
+        tuple([(lot, amount) for lot, amount in lots]) if lots else (),
+        tuple([(debt, amount) for debt, amount in debts]) if debts else (),
         None if at is None else parse(at),
         _parse_or_never(shown["available_at"]) if "available_at" in shown else None,
         NEVER if expires_at is None else parse(expires_at),
@@ -292,7 +293,7 @@ def posting_from_json(shown: dict[str, Any]) -> Posting:
         shown.get("reason"),
         shown.get("rule"),
         shown.get("why"),
-        tuple(_lot_from_json(lot) for lot in shown.get("restores", ())),
+        tuple([_lot_from_json(lot) for lot in restores]) if restores else (),
     )
 
 
