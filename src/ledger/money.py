@@ -88,6 +88,8 @@ def ratio(text: str) -> Fraction:
     Raises:
         ValueError: not a number, or not positive.
     """
+    if "e" in text.lower():
+        raise ValueError("a rate is written without an exponent")  # 1e999999999 would fill the memory
     value = Fraction(text)
     if value <= 0:
         raise ValueError("a rate must be positive")
