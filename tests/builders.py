@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger import account as accounts
 from ledger.account import Account
-from ledger.deciding import Command, Context, Decision, NeedsHistory, advance, decide, decide_program
+from ledger.deciding import Command, Context, Decision, NeedsHistory, ProgramDecision, advance, decide, decide_program
 from ledger.events import validated
 from ledger.instants import parse, show
 from ledger.program import ProgramState
@@ -173,7 +173,7 @@ class MemoryLedger:
 
     def decide(self, posted: Event) -> Decision:
         """What the event would bring, the records stamped; nothing is kept."""
-        command = self._command(posted, CUSTOMER)
+        command = self.command(posted, CUSTOMER)
         decision = _with_history(lambda context: decide(self.account, command, context), self._context(), self.records)
         self._stamp(decision.records, self.records)
         return decision
@@ -196,12 +196,18 @@ class MemoryLedger:
         self.records += [Record.from_bytes(record.to_bytes()) for record in decision.records]
 
     def _post_on_program(self, posted: Event) -> None:
-        decided = decide_program(self.program, self._command(posted, PROGRAM), self._context())
-        self._stamp(decided.records, self.program_records)
+        decided = self.decide_on_program(self.command(posted, PROGRAM))
         self.program_records += [Record.from_bytes(record.to_bytes()) for record in decided.records]
         self.program = decided.state
 
-    def _command(self, posted: Event, subject: str) -> Command:
+    def decide_on_program(self, command: Command) -> ProgramDecision:
+        """What a command would bring on the program's own stream."""
+        decided = decide_program(self.program, command, self._context())
+        self._stamp(decided.records, self.program_records)
+        return decided
+
+    def command(self, posted: Event, subject: str) -> Command:
+        """The event as it reaches a decision: its data validated."""
         known_shape = posted.type != "program.published"
         data = validated(posted.type, posted.data, posted.time) if known_shape else posted.data
         return Command(
