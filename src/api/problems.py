@@ -36,6 +36,12 @@ class PathUnknown(LedgerError):
     code = "path_unknown"
 
 
+class VersionUnknown(errors.NotFound):
+    """The rules have no such version."""
+
+    code = "version_unknown"
+
+
 class MethodNotAllowed(LedgerError):
     """This path does not answer this method."""
 
@@ -115,6 +121,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.ProgramUnknown: Answered(404, "Program unknown"),
     errors.CustomerUnknown: Answered(404, "Customer unknown"),
     errors.ReceiptUnknown: Answered(404, "Receipt unknown"),
+    VersionUnknown: Answered(404, "Version unknown"),
     PathUnknown: Answered(404, "Nothing here"),
     MethodNotAllowed: Answered(405, "Method not allowed"),
     BodyTooSlow: Answered(408, "Body too slow", retryable=True),

@@ -29,14 +29,14 @@ _AS_OF = parameter(
     "query",
     "What had happened by then: an instant with offset, or a date (the end of that day in the program's zone). Left out: now.",
     {"anyOf": [_INSTANT, {"type": "string", "format": "date"}]},
-    "2026-11-21",
+    "2025-12-31",
 )
 _KNOWN_AT = parameter(
     "known_at",
     "query",
     "What was written by then: an instant with offset, or a position in digits. Left out: the last position.",
     {"anyOf": [_INSTANT, {"type": "string", "pattern": "^[0-9]{1,16}$"}]},
-    "5",
+    "1",
 )
 _CUT_OFFS = (_PROGRAM, _CUSTOMER, _AS_OF, _KNOWN_AT)
 
@@ -163,7 +163,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(
             *_CUT_OFFS,
             parameter(
-                "after", "query", "Go on after this version.", {"type": "integer", "minimum": 0, "maximum": 2**53}
+                "after", "query", "Go on after this version.", {"type": "integer", "minimum": 0, "maximum": 10**16 - 1}
             ),
             _limit(EVENTS_LIMIT, EVENTS_LIMIT_MAX),
         ),
@@ -315,7 +315,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "version",
                 "query",
                 "Which version; left out: the last one.",
-                {"type": "integer", "minimum": 1, "maximum": 2**53},
+                {"type": "integer", "minimum": 1, "maximum": 10**16 - 1},
             ),
         ),
     ),

@@ -1,7 +1,6 @@
 """The rules of a program: published as a whole document, every version kept."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -12,8 +11,8 @@ from api.bodies import read_body
 from api.books import find_program, ledger_of
 from api.documents import read_json, read_yaml
 from api.headers import check_coding, content_length, header, media_type
-from api.problems import DocumentTooLarge, MediaTypeUnsupported
-from api.queries import AnyText, bad_parameter, read_query, read_whole
+from api.problems import DocumentTooLarge, MediaTypeUnsupported, VersionUnknown
+from api.queries import AnyText, read_query, read_whole
 from api.routing import caller_of, open_to
 from ledger.errors import ProgramUnknown
 from ledger.instants import EARLIEST, show
@@ -32,7 +31,7 @@ async def publish_rules(request: Request) -> Whole:
     name = request.path_params["program"]
     created = await _is_new(request)
     published = await ledger_of(request).publish(name, document, actor=caller_of(request).principal)
-    return json_answer(_shown(name, published), HTTPStatus.CREATED if created else HTTPStatus.OK)
+    return json_answer(_shown(name, published), 201 if created else 200)
 
 
 @open_to(Scope.READ, Scope.AUDIT, Scope.FINANCE)
@@ -45,7 +44,7 @@ async def read_rules(request: Request) -> Whole:
     for version in rulebook.versions:
         if version.version == number:
             return json_answer(_shown(name, version) | {"versions": [_listed(each) for each in rulebook.versions]})
-    raise bad_parameter("version", f"there are versions 1 to {rulebook.latest.version}")
+    raise VersionUnknown(version=number, latest=rulebook.latest.version)
 
 
 async def _is_new(request: Request) -> bool:

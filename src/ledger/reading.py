@@ -4,6 +4,7 @@
 first, and every answer names that position: it reproduces the answer.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +22,7 @@ from ledger.answers import replayed_receipt
 from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormError, ReceiptUnknown
 from ledger.explaining import explanation
 from ledger.head_reads import HeadReads, read_head_rows
-from ledger.instants import end_of_day, parse, show, to_datetime
+from ledger.instants import EARLIEST, end_of_day, parse, show, to_datetime
 from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, source_key
 from ledger.store import Connection, StoredRecord
 
@@ -30,6 +31,8 @@ PAGE = 500
 
 LOTS_REMEMBERED = 4_096
 """Lots that a replay keeps as they are shown."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 EVENTS_LIMIT_MAX = 1_000
 FEED_LIMIT_MAX = 10_000
@@ -294,9 +297,11 @@ async def _last_position(conn: Connection, book: Book) -> int:
 
 def _as_of(text: str, zone: ZoneInfo, now: int) -> int:
     try:
-        instant = end_of_day(date.fromisoformat(text), zone) if len(text) == len("2026-11-21") else parse(text)
+        instant = end_of_day(date.fromisoformat(text), zone) if _DATE.fullmatch(text) else parse(text)
     except (ValueError, OverflowError) as error:
         raise _malformed("as_of", str(error)) from error
+    if instant < EARLIEST:
+        raise _malformed("as_of", "the day lies before 1900")
     if instant > now:
         raise CutOffInFuture(as_of=show(instant), now=show(now))
     return instant

@@ -6,7 +6,7 @@ later. A program's first version counts from ever.
 """
 
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from ledger.errors import FormError
-from ledger.instants import DAY, EARLIEST, NEVER, business_day, from_datetime, midnight
+from ledger.instants import DAY, EARLIEST, NEVER, business_day, from_datetime, midnight, parse, to_datetime
 from ledger.money import AMOUNT_MAX, Rounding, exponent, ratio
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -34,8 +34,20 @@ Ratio = Annotated[
     BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
     StringConstraints(max_length=40),
 ]
-Points = Annotated[int, Field(gt=0, le=AMOUNT_MAX)]
+Points = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True)]
 TenderKind = Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
+
+
+def _moment(value: Any) -> Any:
+    """An instant with offset, as text or already read; a number is none."""
+    if isinstance(value, str):
+        return to_datetime(parse(value))
+    if value is None or isinstance(value, datetime):
+        return value
+    raise ValueError("an instant is a string such as 2026-11-21T10:00:00+08:00")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class _Part(BaseModel):
@@ -51,7 +63,7 @@ class ProgramBlock(_Part):
 
     time_zone: str = "UTC"
     currencies: tuple[Currency, ...] = ()
-    points_scale: int = Field(0, ge=0, le=4)
+    points_scale: int = Field(0, ge=0, le=4, strict=True)
     order_scope: Literal["program", "source", "store"] = "program"
 
     @model_validator(mode="after")
@@ -75,7 +87,7 @@ class PurchaseEarning(_Part):
     points_per_unit: Ratio | None = None
     points: Points | None = None
     rounding: Rounding = Rounding.DOWN
-    minimum_spend: int = Field(0, ge=0, le=AMOUNT_MAX)
+    minimum_spend: int = Field(0, ge=0, le=AMOUNT_MAX, strict=True)
     exclude_categories: tuple[str, ...] = ()
     exclude_tenders: tuple[TenderKind, ...] = ("points",)
     tier_multipliers: dict[Name, Ratio] = {}
@@ -127,7 +139,7 @@ class Expiry(_Part):
     """
 
     kind: Literal["never", "after_days", "after_months", "end_of_month", "end_of_year"] = "never"
-    n: int = Field(0, ge=0, le=1200)
+    n: int = Field(0, ge=0, le=1200, strict=True)
 
     def expires_at(self, granted_at: int, zone: ZoneInfo) -> int:
         """The first instant at which a lot granted then is gone, in microseconds; NEVER if it stays."""
@@ -158,7 +170,7 @@ class Availability(_Part):
     """When earned points may be spent: at once, `days` after the purchase, or `days` after delivery."""
 
     kind: Literal["at_once", "after_days", "after_delivery"] = "at_once"
-    days: int = Field(0, ge=0, le=3660)
+    days: int = Field(0, ge=0, le=3660, strict=True)
 
     def available_at(self, earned_at: int) -> int | None:
         """Microseconds; None = at once; NEVER = waits for the delivery."""
@@ -171,20 +183,20 @@ class RedemptionReversal(_Part):
     """What happens to a reversed redemption's lots whose expiry has passed: granted anew, or kept for `grace_days`."""
 
     expired_lots: Literal["reinstate", "grace"] = "reinstate"
-    grace_days: int = Field(0, ge=0, le=3660)
+    grace_days: int = Field(0, ge=0, le=3660, strict=True)
 
 
 class RulesDocument(_Part):
     """One version of a program's rules."""
 
     program: ProgramBlock = ProgramBlock()
-    effective_from: AwareDatetime | None = None
+    effective_from: Moment | None = None
     earning: tuple[Annotated[PurchaseEarning | EventEarning, Field(discriminator="on")], ...] = ()
     expiry: Expiry = Expiry()
     availability: Availability = Availability()
     refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
     redemption_reversal: RedemptionReversal = RedemptionReversal()
-    backdate_days: int = Field(45, ge=0, le=36_600)
+    backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 
     @model_validator(mode="after")

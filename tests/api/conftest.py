@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-import ledger.service
 
 from api.examples import RULES
 from tests.api.serving import Service, Shop, fresh
@@ -14,7 +13,6 @@ from tests.postgres import NEWEST, Clusters
 @pytest.fixture(scope="session")
 def service(clusters: Clusters) -> Iterator[Service]:
     """A running server; not to be stopped, nor its database broken."""
-    ledger.service.WRITING_CONNECTIONS_MAX = 60  # the tests write to dozens of programs within seconds
     with clusters.database(NEWEST, template=clusters.migrated(NEWEST).name) as database:
         running = Service(database)
         yield running

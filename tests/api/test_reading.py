@@ -105,6 +105,8 @@ def test_every_read_of_a_customer_takes_both_cut_offs(shop, customer, history, p
         ({"as_of": "2026-13-01"}, "cut_off_malformed"),
         ({"as_of": "2026-11-05T10:00:00"}, "cut_off_malformed"),
         ({"as_of": ""}, "cut_off_malformed"),
+        ({"as_of": "0394-11-05"}, "cut_off_malformed"),
+        ({"as_of": "2026-W47-6"}, "cut_off_malformed"),
         ({"known_at": "2026-11-05"}, "cut_off_malformed"),
         ({"known_at": "-1"}, "cut_off_malformed"),
         ({"known_at": "1" * 17}, "parameter_malformed"),

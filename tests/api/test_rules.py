@@ -44,9 +44,12 @@ def test_versions_are_kept(own_shop):
     assert [version["version"] for version in latest["versions"]] == [1, 2]
     first = client.get(url, params={"version": 1}).json()
     assert (first["version"], first["rules"]["earning"][0]["points_per_unit"]) == (1, "1")
-    for version in ("0", "3", "x", "-1"):
+    for version in ("x", "-1", "1" * 17, ""):
         answer = client.get(url, params={"version": version})
         assert (answer.status_code, answer.json()["code"]) == (400, "parameter_malformed")
+    for version in ("0", "3"):
+        answer = client.get(url, params={"version": version})
+        assert (answer.status_code, answer.json()["code"]) == (404, "version_unknown")
 
 
 def test_yaml_says_the_same_as_json(service):
@@ -83,6 +86,10 @@ def test_the_block_of_the_program_is_fixed(own_shop, change):
         (b'{"earning":[{"id":"x","on":"nothing"}]}', "application/json", 400, "malformed"),
         (b'{"program":{"time_zone":"Mars/Olympus"}}', "application/json", 400, "malformed"),
         (b'{"unknown":1}', "application/json", 400, "malformed"),
+        (b'{"backdate_days":true}', "application/json", 400, "malformed"),
+        (b'{"backdate_days":"5"}', "application/json", 400, "malformed"),
+        (b'{"effective_from":5}', "application/json", 400, "malformed"),
+        (b'{"effective_from":"0001-01-01T00:00:00Z"}', "application/json", 400, "malformed"),
         (b"{}", "text/plain", 415, "media_type_unsupported"),
         (b" " * (DOCUMENT_BYTES_MAX + 1), "application/json", 413, "document_too_large"),
     ],
