@@ -5,6 +5,7 @@ change of a function's arguments is a new function beside the old one until no p
 """
 
 import asyncio
+import os
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -19,14 +20,20 @@ TURN = 5_260_814_207_733_361
 
 
 def run() -> None:
-    """Bring the database up to date whose URL the caller or alembic.ini gives."""
-    asyncio.run(_connect_and_migrate())
-
-
-async def _connect_and_migrate() -> None:
-    url = context.config.attributes.get("url") or context.config.get_main_option("sqlalchemy.url")
+    """Bring a database up to date: the caller's, `alembic -x url=…`, or that of LEDGER_DATABASE_URL."""
+    if context.is_offline_mode():
+        raise SystemExit("There is no SQL to print: what is missing is found out in the database itself.")
+    url = (
+        context.config.attributes.get("url")
+        or context.get_x_argument(as_dictionary=True).get("url")
+        or os.environ.get("LEDGER_DATABASE_URL")
+    )
     if not url:
-        raise SystemExit("No database is named: run `ledger migrate`, or set sqlalchemy.url.")
+        raise SystemExit("No database is named: run `ledger migrate`, or give `-x url=postgresql://…`.")
+    asyncio.run(_connect_and_migrate(url))
+
+
+async def _connect_and_migrate(url: str) -> None:
     engine = create_async_engine(driver_url(url), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
