@@ -25,6 +25,7 @@ class Course:
         moves: (instant, change) of everything but expiry.
         expired: what expiry took, less what was reversed of it; all of it at the lot's `expires_at`.
         expired_in: version of the last record that expired it.
+        counted: what of the expired counted as taken back in refunds so far; a joined lot belongs to several earnings.
     """
 
     opened_at: int
@@ -32,6 +33,7 @@ class Course:
     moves: list[tuple[int, int]] = field(default_factory=list)
     expired: int = 0
     expired_in: int = 0
+    counted: int = 0
 
     def held(self) -> int:
         """What it held last, were there no expiry."""
@@ -72,7 +74,7 @@ class Earning:
     Attributes:
         lots: the lot it opened, and those its points were moved into since.
         bases: line number → the part of the line that earned.
-        due: points that refunds so far were to take back. lapsed: those of them that had expired by themselves.
+        due: points that refunds so far were to take back.
         moved: points made available by deliveries.
     """
 
@@ -80,7 +82,6 @@ class Earning:
     points: int
     bases: dict[int, int]
     due: int = 0
-    lapsed: int = 0
     moved: int = 0
 
 
@@ -125,7 +126,7 @@ class Timeline:
         self.courses: dict[str, Course] = {}
         self.orders: dict[str, Order] = {}
         self.redemptions: dict[str, Redemption] = {}
-        self._earned: dict[str, Earning] = {}
+        self._earned: dict[str, list[Earning]] = {}
         self._earned_by_day: dict[tuple[str, str], int] = {}
         for record in records:
             self._add(record)
@@ -159,8 +160,17 @@ class Timeline:
         return back
 
     def expired_of(self, lots: Iterable[str], instant: int) -> int:
-        """What expiry had taken from certain lots by an instant."""
-        return sum(self.courses[lot].expired for lot in lots if self.lots[lot].expires_at <= instant)
+        """What expiry had taken from certain lots by an instant and did not count as taken back yet."""
+        gone = (self.courses[lot] for lot in lots if self.lots[lot].expires_at <= instant)
+        return max(0, sum(course.expired - course.counted for course in gone))
+
+    def count_expired(self, lots: Iterable[str], amount: int) -> None:
+        """Count what expired of certain lots as taken back, in their order."""
+        for lot in lots:
+            course = self.courses[lot]
+            part = min(amount, max(0, course.expired - course.counted))
+            course.counted += part
+            amount -= part
 
     def open_debts(self, asset: str) -> list[Debt]:
         """Debts not wholly closed, oldest first, with what is open of each from its beginning or `at` on."""
@@ -212,13 +222,13 @@ class Timeline:
                 self._follow(posting)
 
     def _follow(self, posting: Posting) -> None:
-        """Points moved into a new lot still belong to the earnings they came from."""
-        if posting.source.startswith("customer:"):
-            for lot, _ in posting.lots:
-                earning = self._earned.get(lot)
-                if earning is not None and posting.lot is not None:
+        """Points moved into a new lot still belong to the earnings they came from; of joined orders that may be several."""
+        if posting.source.startswith("customer:") and posting.lot is not None:
+            followed = self._earned.setdefault(posting.lot, [])
+            for earning in (earning for lot, _ in posting.lots for earning in self._earned.get(lot, ())):
+                if posting.lot not in earning.lots:
                     earning.lots.append(posting.lot)
-                    self._earned[posting.lot] = earning
+                    followed.append(earning)
 
     def _note_purchase(self, record: Record, instant: int) -> None:
         data = record.data
@@ -250,7 +260,7 @@ class Timeline:
                     [posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True))
                 )
                 order.earnings.append(earning)
-                self._earned[posting.lot] = earning
+                self._earned[posting.lot] = [earning]
         self.orders[reference] = order
 
     def _note_refund(self, record: Record) -> None:
@@ -262,7 +272,7 @@ class Timeline:
                 line.quantity_left -= quantity
             for earning, clawed in zip(order.earnings, part["clawback"], strict=True):
                 earning.due += clawed["due"]
-                earning.lapsed += clawed["expired"]
+                self.count_expired(earning.lots, clawed["expired"])
 
     def _note_delivery(self, record: Record) -> None:
         derived = record.derived or {}

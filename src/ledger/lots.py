@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.account import Account, order_of_consumption
-from ledger.instants import to_datetime
+from ledger.instants import NEVER, to_datetime
 from ledger.records import Lot
 
 
@@ -49,18 +49,20 @@ def chosen(free: Iterable[Free], amount: int) -> list[Free]:
     return taken
 
 
-def joinable(account: Account, asset: str, instant: int) -> list[Lot]:
-    """The largest group of open lots that agree in expiry, availability, reason and month of grant; at least two, or none.
+def joinable(account: Account, asset: str, instant: int) -> list[list[Lot]]:
+    """Groups of at least two open lots that agree in expiry, reason and month of grant, the largest first.
+
+    Those still pending agree in `available_at` too; what waits for a delivery stays apart, so that the delivery finds it.
 
     Args:
         instant: lots gone by then are left for the clock.
     """
     groups: dict[tuple[int, int, str, int], list[Lot]] = {}
     for lot in account.lots.values():
-        if lot.asset == asset and lot.expires_at > instant:
-            groups.setdefault((lot.expires_at, lot.available_at, lot.reason, _month(lot.granted_at)), []).append(lot)
-    largest = max(groups.values(), key=len, default=[])
-    return largest if len(largest) > 1 else []
+        if lot.asset == asset and lot.expires_at > instant and lot.available_at != NEVER:
+            pending_until = max(lot.available_at, instant)
+            groups.setdefault((lot.expires_at, pending_until, lot.reason, _month(lot.granted_at)), []).append(lot)
+    return sorted((group for group in groups.values() if len(group) > 1), key=len, reverse=True)
 
 
 def _month(instant: int) -> int:

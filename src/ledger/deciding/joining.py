@@ -33,6 +33,7 @@ def opened_from(unit: Unit, command: Command) -> Decision:
         )
         opened.append((lot["asset"], (unit.post(posting), lot["amount"], expires_at)))
     unit.pay_debts([lot for asset, lot in opened if asset == "points"], "points")
-    unit.join_lots("points")
+    for asset in sorted({asset for asset, _ in opened}):
+        unit.join_lots(asset)
     reference = f"opening:{data['system']}:{command.subject}:{data.get('part', 1)}"
     return unit.finish(command, reference=reference, derived={})

@@ -150,7 +150,8 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     at = max(unit.instant, order.instant)
     pending_only = policy == "pending_only"
     left -= _take_back(unit, order, chosen(_own(unit, earning, at, pending_only=pending_only), left), at)
-    expired = min(left, max(0, unit.timeline.expired_of(earning.lots, at) - earning.lapsed))
+    expired = min(left, unit.timeline.expired_of(earning.lots, at))
+    unit.timeline.count_expired(earning.lots, expired)
     left -= expired
     for instant in (at, unit.context.now) if unit.late else (at,):
         if pending_only:

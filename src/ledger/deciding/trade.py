@@ -70,6 +70,7 @@ def delivered(unit: Unit, command: Command) -> Decision:
     for number, quantity in lines:
         order.lines[number].quantity_delivered += quantity
     moved = [_make_available(unit, order, earning) for earning in order.earnings]
+    unit.join_lots("points")
     derived = {"reference": reference, "order": order.named(), "lines": lines, "moved": moved, **where(unit, data)}
     return unit.finish(command, reference=None, derived=derived)
 

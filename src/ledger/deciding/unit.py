@@ -137,15 +137,39 @@ class Unit:
         return Decision(self.records, self.account)
 
     def join_lots(self, asset: str) -> None:
-        """Keep the number of open lots within bounds: join those that agree, at the stream's latest instant."""
-        if len(self.account.lots) + len(self.postings) <= OPEN_LOTS_MAX:
+        """Keep the number of open lots of an asset within bounds: join those that agree, at the stream's latest instant.
+
+        Raises:
+            TooManyLots: too few of them agree.
+        """
+        if len(self.account.lots) + sum(1 + len(posting.lots) for posting in self.postings) <= OPEN_LOTS_MAX:
             return
         at = max(self.instant, self.account.latest)
-        group = joinable(self.account, asset, at)
+        surplus = self._open_after(asset, at) - OPEN_LOTS_MAX
         taken = {lot for posting in self.postings for lot, _ in posting.lots}
-        group = [lot for lot in group if lot.id not in taken]
-        if len(group) <= 1:
-            raise TooManyLots(open=len(self.account.lots), limit=OPEN_LOTS_MAX)
+        for agreeing in joinable(self.account, asset, at):
+            group = [lot for lot in agreeing if lot.id not in taken]
+            if surplus > 0 and len(group) > 1:
+                self._join(asset, group, at)
+                surplus -= len(group) - 1
+        if surplus > 0:
+            raise TooManyLots(open=surplus + OPEN_LOTS_MAX, limit=OPEN_LOTS_MAX)
+
+    def _open_after(self, asset: str, at: int) -> int:
+        """How many lots of an asset will be open at an instant, with the postings so far."""
+        left = {
+            lot.id: lot.remaining for lot in self.account.lots.values() if lot.asset == asset and lot.expires_at > at
+        }
+        for posting in self.postings:
+            if posting.asset == asset:
+                sign = -1 if posting.source.startswith("customer:") else 1
+                for lot, amount in posting.lots:
+                    left[lot] = left.get(lot, 0) + sign * amount
+                if posting.lot is not None and posting.to == f"customer:{asset}":
+                    left[posting.lot] = posting.amount
+        return sum(amount > 0 for amount in left.values())
+
+    def _join(self, asset: str, group: list[Lot], at: int) -> None:
         eldest = min(group, key=lambda lot: lot.granted_at)
         self.post(
             Posting(
@@ -155,8 +179,8 @@ class Unit:
                 f"customer:{asset}",
                 lot="",
                 lots=tuple((lot.id, lot.remaining) for lot in group),
-                at=at,
-                available_at=eldest.available_at or None,
+                at=None if at == self.instant else at,
+                available_at=eldest.available_at if eldest.available_at > at else None,
                 granted_at=eldest.granted_at,
                 expires_at=eldest.expires_at,
                 reason=eldest.reason,
