@@ -7,12 +7,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from ledger import account as accounts
 from ledger.errors import LedgerError
+from ledger.history import Timeline
 from ledger.instants import MINUTE, parse, show
+from ledger.lots import total
 from tests.builders import Event, MemoryLedger, event
 from tests.properties import stories
 from tests.properties.agreement import check_accounts, check_like_naive
 from tests.properties.invariants import check_records
-from tests.properties.naive import Order
 from tests.properties.naive_points import Naive
 
 QUARTER_DAY = 6 * stories.HOUR
@@ -40,11 +41,22 @@ class Books(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "naive") or self.broken:
             return
+        self.agreed()
+
+    def agreed(self) -> None:
+        """What must hold at the end."""
         for ledger, lengths in zip(self.ledgers, self.lengths, strict=True):
             check_records(ledger.records)
             check_like_naive(ledger.records, lengths, self.naive)
             ledger.run_clock(self.now)
             check_accounts(ledger.records, self.naive, self.now)
+
+    def agree(self, posted: Event) -> None:
+        """What must hold after each event."""
+        wanted = self.naive.post(posted, self.now)
+        for ledger, lengths in zip(self.ledgers, self.lengths, strict=True):
+            assert outcome(ledger, posted) == wanted
+            lengths.append(len(ledger.records))
 
     def post(self, event_type: str, when: tuple[str, int], wait: int, **data: Any) -> None:
         """To all three, and to the naive model, which must say the same."""
@@ -54,10 +66,7 @@ class Books(RuleBasedStateMachine):
         posted = Event(drawn.type, time, drawn.data, id=f"e-{len(self.events)}", arrives=self.now)
         self.events.append(posted)
         self.broken = True  # until all have answered: what failed here is not to be covered up by the checks at the end
-        wanted = self.naive.post(posted, self.now)
-        for ledger, lengths in zip(self.ledgers, self.lengths, strict=True):
-            assert outcome(ledger, posted) == wanted
-            lengths.append(len(ledger.records))
+        self.agree(posted)
         self.broken = False
         if when[1] % 3 == 0:
             self.sometimes.run_clock(self.now)
@@ -78,9 +87,13 @@ class Books(RuleBasedStateMachine):
         return self.orders[-1 - which % len(self.orders)]
 
     def left_of(self, number: str) -> dict[int, int]:
-        """Line → money left of an order that was recorded."""
-        order = next((one for one in self.naive.of(Order) if one.number == number), None)
-        return {} if order is None else {line["line"]: self.naive.left(order, line)[0] for line in order.lines}
+        """Line → money left of an order that was recorded. Only to draw amounts that mean something."""
+        order = Timeline(self.never.records).orders.get(f"purchase:shop:{number}")
+        return {} if order is None else {line.number: line.amount_left for line in order.lines.values()}
+
+    def spendable(self, when: tuple[str, int]) -> int:
+        """Points that may be spent then."""
+        return total(Timeline(self.never.records).free_at("points", min(self.instant(when), self.now), pending=False))
 
 
 class Buys(Books):
@@ -146,8 +159,7 @@ class Spends(Books):
     @rule(when=stories.instants, wait=stories.waits, part=stories.parts)
     def redeem(self, when: tuple[str, int], wait: int, part: int) -> None:
         """A part of what can be spent then, or now and then a point too many."""
-        instant = min(self.instant(when), self.now)
-        there = sum(self.naive.free(lot, instant) for lot in self.naive.spendable("points", instant))
+        there = self.spendable(when)
         self.redemptions.append(f"R-{len(self.redemptions)}")
         points = there * part // 4 if part < 5 else there + 1
         self.post("points.redeemed", when, wait, redemption_id=self.redemptions[-1], points=points or 1)
@@ -207,7 +219,7 @@ class Everything(Trades, Spends, Joins):
     """All types, under rules that change."""
 
 
-class Counter(Trades, Spends):
+class Checkout(Trades, Spends):
     """Buying, bringing back, spending: the rules stay."""
 
 
@@ -217,8 +229,7 @@ class Clawbacks(Trades):
     @precondition(lambda self: self.never.account.lots)
     @rule(when=stories.instants, wait=stories.waits)
     def spend_all(self, when: tuple[str, int], wait: int) -> None:
-        instant = min(self.instant(when), self.now)
-        there = sum(self.naive.free(lot, instant) for lot in self.naive.spendable("points", instant))
+        there = self.spendable(when)
         self.post("points.redeemed", when, wait, redemption_id=f"R-{len(self.events)}", points=there or 1)
 
 
