@@ -7,6 +7,7 @@ A constraint's name is the rule it keeps.
 
 from sqlalchemy import (
     ARRAY,
+    DDL,
     JSON,
     TIMESTAMP,
     BigInteger,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     text,
 )
 
@@ -86,6 +88,9 @@ STREAMS = Table(
     comment="Heads: version and hash of a stream's last record, and the state folded up to it (null: fold again).",
     postgresql_with={"fillfactor": "80"},
 )
+# A state is rewritten by every append, and compressing a long one costs more than all the rest of it.
+_UNCOMPRESSED = DDL("ALTER TABLE streams ALTER COLUMN state SET STORAGE EXTERNAL")  # type: ignore[no-untyped-call]
+event.listen(STREAMS, "after_create", _UNCOMPRESSED)
 Index(
     "streams_due",
     STREAMS.c.log_id,

@@ -31,6 +31,7 @@ SELECT
     'column' AS kind,
     a.attname AS name,
     format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || ' ' || a.attidentity::text
+        || ' ' || a.attstorage::text
         || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') AS definition
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
