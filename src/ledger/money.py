@@ -90,7 +90,10 @@ def ratio(text: str) -> Fraction:
     """
     if "e" in text.lower():
         raise ValueError("a rate is written without an exponent")  # 1e999999999 would fill the memory
-    value = Fraction(text)
+    try:
+        value = Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError("a rate has no zero below the line") from error
     if value <= 0:
         raise ValueError("a rate must be positive")
     return value
