@@ -10,14 +10,18 @@ from tests.properties.invariants import cut_offs
 from tests.properties.naive import Facts, Seen
 
 
-def check_like_naive(records: list[Record], lengths: list[int], naive: Facts) -> None:
-    """A reader of the records sees what the naive model sees, after each event (`lengths`: records by then)."""
-    for as_of in cut_offs(records):
-        state = accounts.empty()
+def check_like_naive(ledgers: list[tuple[list[Record], list[int]]], naive: Facts) -> None:
+    """A reader of each ledger's records sees what the naive model sees, after each event (with as many records by then)."""
+    for as_of in sorted({instant for records, _ in ledgers for instant in cut_offs(records)}):
+        states = [accounts.empty() for _ in ledgers]
         for unit, wanted in enumerate(naive.seen(as_of)):
-            for record in records[state.version : lengths[unit]]:
-                accounts.apply(state, record, as_of)
-            assert seen(state, as_of) == wanted, f"as of {show(as_of)}, known after event {unit}"
+            for number, (records, lengths) in enumerate(ledgers):
+                state = states[number]
+                new = records[state.version : lengths[unit]]
+                for record in new:
+                    accounts.apply(state, record, as_of)
+                if new:
+                    assert seen(state, as_of) == wanted, f"ledger {number} as of {show(as_of)}, after event {unit}"
 
 
 def seen(state: Account, as_of: int) -> Seen:

@@ -248,12 +248,16 @@ class Facts:
         counted: list[Counted] = []
         facts = iter([*self.all, None])
         fact = next(facts)
+        now = _seen(as_of, lots, debts, counted)
         for unit in range(self.unit + 1):
+            changed = False
             while fact is not None and fact.unit <= unit:
                 if isinstance(fact, MOVING) and fact.at <= as_of:
                     _apply(fact, lots, debts, counted)
+                    changed = True
                 fact = next(facts)
-            yield _seen(as_of, lots, debts, counted)
+            now = _seen(as_of, lots, debts, counted) if changed else now
+            yield now
 
     def accounts(self, as_of: int) -> Counter[str]:
         """What each account of the program took from customers by an instant, all known; lots gone are expired."""
