@@ -43,6 +43,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_from_an_empty_database_to_a_checked_import(ledger: Run, files: Path):
     assert "run `ledger migrate`" in ledger("check", status=1).stderr
     migrated = ledger("migrate")
@@ -75,6 +76,7 @@ def test_from_an_empty_database_to_a_checked_import(ledger: Run, files: Path):
     assert checked.count("nothing differs") == 2
 
 
+@pytest.mark.slow
 def test_rules_are_published_shown_and_compared(ledger: Run, files: Path):
     ledger("migrate")
     assert "default: version 2, in force from" in ledger("rules", "publish", _rules(files, points="2")).stdout
@@ -101,6 +103,7 @@ def test_rules_are_published_shown_and_compared(ledger: Run, files: Path):
     ]
 
 
+@pytest.mark.slow
 def test_keys_are_made_listed_and_revoked(ledger: Run):
     ledger("migrate")
     made = ledger(
@@ -132,6 +135,7 @@ def test_keys_are_made_listed_and_revoked(ledger: Run):
     assert "Invalid value" in ledger("keys", "create", "x", "-s", "everything", status=2).stderr
 
 
+@pytest.mark.slow
 def test_refusals_are_listed_retried_and_waived(ledger: Run, files: Path):
     ledger("migrate")
     imported = ledger("import", files / "early.ndjson")
@@ -149,6 +153,7 @@ def test_refusals_are_listed_retried_and_waived(ledger: Run, files: Path):
     assert "there are final, waiting" in ledger("refusals", "list", "--status", "odd", status=2).stderr
 
 
+@pytest.mark.slow
 def test_heads_are_folded_again_and_the_check_names_the_first_difference(ledger: Run, files: Path, database):
     ledger("migrate")
     ledger("import", files / "orders.csv", "-m", files / "map.yaml")

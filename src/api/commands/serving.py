@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated
 
-import asyncpg
+import orjson
 import typer
 import uvicorn
 from fastapi import FastAPI
@@ -88,7 +89,8 @@ def serve(
 
 async def _prepared(settings: Settings, at: Database) -> str:
     """Migrate, and make what a first start makes; the URL the service connects with."""
-    if await at.is_service():
+    is_service = await at.is_service()
+    if is_service:
         note("LEDGER_DATABASE_URL is the service's own: not migrated here, no keys made here")
     else:
         await asyncio.to_thread(migrate, at.url)
@@ -97,7 +99,7 @@ async def _prepared(settings: Settings, at: Database) -> str:
         await conn.execute("SELECT pg_advisory_lock($1)", _FIRST_START)
         async with Ledger.opened(settings, service_url=service_url, works=False):
             pass
-        with suppress(asyncpg.InsufficientPrivilegeError):
+        if not is_service:
             await first_key(at, settings)
     return service_url
 
@@ -181,21 +183,40 @@ def _address(listener: socket.socket) -> str:
 
 
 def _greet(address: str, settings: Settings) -> None:
-    """Say where everything is, once the service is ready."""
-    if not _becomes_ready(address):
+    """Say where everything is, once the service answers."""
+    if not _answers_in_time(address):
         return
     key_file = settings.data_dir / keys.FIRST_KEY_FILE
-    say(f"The ledger is ready at {address}")
+    failed = _not_ready(address)
+    say(
+        f"The ledger is ready at {address}"
+        if not failed
+        else f"The ledger answers at {address} but is NOT READY: {failed}"
+    )
     say(f"  admin key  {shown(key_file)}" if key_file.exists() else "  keys       ledger keys list")
     say(f"  database   {where(settings)}")
     say(f"  API        {address}/openapi.json")
 
 
-def _becomes_ready(address: str) -> bool:
+def _answers_in_time(address: str) -> bool:
     deadline = time.monotonic() + READY_SECONDS_MAX
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
-        with suppress(OSError), opener.open(f"{address}/readyz", timeout=READY_SECONDS_MAX):
-            return True  # any other status than 200 is an HTTPError, which is an OSError
+        with suppress(OSError), _OPENER.open(f"{address}/healthz", timeout=READY_SECONDS_MAX):
+            return True
         time.sleep(POLL_SECONDS)
     return False
+
+
+def _not_ready(address: str) -> str:
+    """What keeps the service from being ready; nothing if it is."""
+    try:
+        with _OPENER.open(f"{address}/readyz", timeout=READY_SECONDS_MAX):
+            return ""
+    except urllib.error.HTTPError as error:
+        facts = orjson.loads(error.read()).get("facts", {})
+        return ", ".join(facts.get("failed", ())) or error.reason
+    except OSError as error:
+        return str(error)
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
