@@ -8,7 +8,7 @@ Each server process has an application of its own, with its own ledger, keys and
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from starlette.routing import Router
@@ -23,6 +23,7 @@ from api.tailing import Tail
 from api.telemetry import Telemetry
 from ledger import store
 from ledger.service import Ledger
+from ledger.store import Connection
 
 Opening = Callable[[], AbstractAsyncContextManager[Ledger]]
 
@@ -73,7 +74,7 @@ async def _equipped(app: FastAPI, ledger: Ledger) -> AsyncIterator[None]:
     tail = Tail(_next_positions(ledger))
     ledger.on_append = tail.grown
     app.state.ledger = ledger
-    app.state.keys = Keys(lambda key_hash: keys.find(ledger.pool, key_hash))
+    app.state.keys = Keys(lambda key_hash: keys.find(_connection(ledger), key_hash))
     app.state.tail = tail
     looking = asyncio.create_task(tail.run())
     try:
@@ -87,7 +88,12 @@ async def _equipped(app: FastAPI, ledger: Ledger) -> AsyncIterator[None]:
 
 def _next_positions(ledger: Ledger) -> Callable[[Iterable[int]], Any]:
     async def look_up(log_ids: Iterable[int]) -> dict[int, int]:
-        logs = await store.read_logs(ledger.pool, log_ids)
+        logs = await store.read_logs(_connection(ledger), log_ids)
         return {log_id: log.next_position for log_id, log in logs.items()}
 
     return look_up
+
+
+def _connection(ledger: Ledger) -> Connection:
+    """The pool in a connection's place: each statement takes one and gives it back."""
+    return cast("Connection", ledger.pool)

@@ -25,6 +25,7 @@ from ledger.records import OURS, PROGRAM_TYPES
 EVENT_BYTES_MAX = 48 * 1024
 TEXT_CHARACTERS_MAX = 256
 VERSION_MAX = 2**53
+EXTENSION_INTEGER_MAX = 2**31
 
 _AHEAD_MAX = AHEAD_MAX_MINUTES * MINUTE
 _REQUIRED = ("specversion", "id", "source", "type", "subject", "time")
@@ -162,11 +163,13 @@ def _faults_of_optional(event: dict[str, Any]) -> list[Fault]:
 def _extension_fault(name: str, value: Any) -> Fault | None:
     if not _EXTENSION.match(name):
         return _fault(name[:64], "neither an attribute nor an extension: 1 to 20 of a–z and 0–9")
-    if value is not None and not isinstance(value, str | int | bool):
-        return _fault(name, "an extension is a string, a whole number or a boolean")
-    if name == "expectedversion" and value is not None:
+    if value is None:
+        return None
+    if name == "expectedversion":
         return _version_fault(name, value)
-    return None
+    if isinstance(value, str) or (isinstance(value, int) and -EXTENSION_INTEGER_MAX <= value < EXTENSION_INTEGER_MAX):
+        return None
+    return _fault(name, "an extension is a string, a whole number of 32 bits or a boolean")
 
 
 def _version_fault(name: str, value: Any) -> Fault | None:

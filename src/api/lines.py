@@ -93,9 +93,7 @@ class CutShortError(Exception):
 class LinesAnswer:
     """The answer to a posted stream of lines, which it reads itself."""
 
-    def __init__(
-        self, ledger: Ledger, keys: Keys, program: str, sender: Sender, *, every_receipt: bool
-    ) -> None:
+    def __init__(self, ledger: Ledger, keys: Keys, program: str, sender: Sender, *, every_receipt: bool) -> None:
         self._ledger = ledger
         self._keys = keys
         self._program = program
@@ -132,7 +130,7 @@ class LinesAnswer:
             async for lines in body:
                 await self._keys.caller(scope)
                 await self._groups.put(self._posted(lines))
-        except Exception as error:  # it is for the answering side to say what it means
+        except Exception as error:  # noqa: BLE001 - the answering side says what it means
             await self._groups.put(error)
         else:
             await self._groups.put(None)

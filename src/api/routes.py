@@ -122,7 +122,7 @@ _POST = Operation(
             },
             "example": [examples.SIGN_UP, examples.PURCHASE],
         },
-        LINES: {"schema": {"type": "string", "description": "An event a line, any number."}, "example": _EVENT_LINE},
+        LINES: {"schema": {"description": "Text: an event a line, any number."}, "example": _EVENT_LINE},
         BINARY: {
             "schema": {"type": "object", "description": "Binary mode: the data; the attributes are ce- headers."},
             "example": examples.PURCHASE["data"],

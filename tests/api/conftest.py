@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-
 from api.examples import RULES
 from tests.api.serving import Service, Shop, fresh
 from tests.postgres import NEWEST, Clusters

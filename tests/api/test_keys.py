@@ -19,7 +19,9 @@ async def conn(migrated_database):
 
 async def test_a_key_is_found_by_its_hash_and_stored_nowhere(conn, migrated_database):
     """Planted: the key kept as its own label; seen."""
-    key = await keys.add(conn, principal="pos", programs=["shop"], scopes=[Scope.POST], sources=["/pos"], label="till 1")
+    key = await keys.add(
+        conn, principal="pos", programs=["shop"], scopes=[Scope.POST], sources=["/pos"], label="till 1"
+    )
     found = await keys.find(conn, hash_of(key))
     assert dict(found) == {"principal": "pos", "programs": ["shop"], "scopes": ["post"], "sources": ["/pos"]}
     whole_table = str(await conn.fetch("SELECT * FROM api_keys"))
@@ -82,7 +84,7 @@ async def test_a_start_cut_short_before_the_key_lived_is_mended_by_the_next(conn
 
 async def test_the_service_cannot_make_or_end_a_key(migrated_database):
     connection = await asyncpg.connect(migrated_database.service_url)
-    with pytest.raises(Exception, match="unavailable|reached"):
+    with pytest.raises(Exception, match="cannot be reached"):
         await keys.add(connection, principal="x", programs=None, scopes=[Scope.ADMIN])
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute("UPDATE api_keys SET revoked_at = NULL")

@@ -58,7 +58,9 @@ def test_metrics_count_requests_by_route_and_events_by_outcome(service, shop, cu
     assert re.search(r'ledger_events_total\{code="",outcome="recorded"\} [1-9]', text)
     assert re.search(r'ledger_events_total\{code="",outcome="replayed"\} [1-9]', text)
     route = 'route="/v1/programs/{program}/events"'
-    assert re.search(rf'ledger_http_request_seconds_count\{{method="POST",{re.escape(route)},status="201"\}} [1-9]', text)
+    assert re.search(
+        rf'ledger_http_request_seconds_count\{{method="POST",{re.escape(route)},status="201"\}} [1-9]', text
+    )
     assert customer not in text
     assert "ledger_feed_followers 0" in text
 

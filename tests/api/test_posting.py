@@ -231,6 +231,8 @@ FAULTS = [
     ("nested", {"a": 1}),
     ("listed", [1]),
     ("fraction", 1.5),
+    ("large", 2**31),
+    ("small", -(2**31) - 1),
     ("expectedversion", -1),
     ("expectedversion", True),
     ("expectedversion", 2**53 + 1),

@@ -28,7 +28,9 @@ def test_every_error_has_its_own_row():
     """
     for module in pkgutil.walk_packages(ledger.__path__, "ledger."):
         importlib.import_module(module.name)
-    declared = {kind for kind in below(LedgerError) if getattr(sys.modules[kind.__module__], kind.__name__, None) is kind}
+    declared = {
+        kind for kind in below(LedgerError) if getattr(sys.modules[kind.__module__], kind.__name__, None) is kind
+    }
     missing = {kind.__qualname__ for kind in declared} - {kind.__qualname__ for kind in TABLE}
     assert not missing, f"give it a status and a title in api/problems.py: {missing}"
 
@@ -67,7 +69,16 @@ def test_a_refusal_of_a_later_version_is_answered_as_a_refusal():
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/programs/shop", "/v1/programs/shop/events/", "/docs", "/redoc", "/v1/programs/shop/metrics", "/x%00"],
+    [
+        "/",
+        "/v1",
+        "/v1/programs/shop",
+        "/v1/programs/shop/events/",
+        "/docs",
+        "/redoc",
+        "/v1/programs/shop/metrics",
+        "/x%00",
+    ],
 )
 def test_a_path_nobody_knows_is_a_404_problem(service, path):
     answer = service.client().get(path)
@@ -117,7 +128,9 @@ def test_a_full_queue_is_429_with_retry_after(service, shop, customer, monkeypat
     assert int(answer.headers["retry-after"]) >= 1
 
 
-@pytest.mark.parametrize("raised", [ConnectionRefusedError("10.0.0.7"), TimeoutError(), errors.DatabaseUnavailable(reason="10.0.0.7")])
+@pytest.mark.parametrize(
+    "raised", [ConnectionRefusedError("10.0.0.7"), TimeoutError(), errors.DatabaseUnavailable(reason="10.0.0.7")]
+)
 def test_a_database_away_is_503_with_retry_after_and_no_word_of_where_it_is(service, shop, monkeypatch, raised):
     async def away(*_, **__):
         raise raised

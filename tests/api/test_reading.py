@@ -186,7 +186,9 @@ def test_an_explanation_adds_up(shop, customer, history):
 def test_a_receipt_is_found_by_source_and_id(shop, customer):
     sent = purchase(customer, source="/a?b&c", id="5 %2F ü")
     receipt = shop.post(sent).json()
-    found = shop.client.get(f"/v1/programs/shop/receipts?source={quote(sent['source'], safe='')}&id={quote(sent['id'])}")
+    found = shop.client.get(
+        f"/v1/programs/shop/receipts?source={quote(sent['source'], safe='')}&id={quote(sent['id'])}"
+    )
     assert (found.status_code, found.json()) == (200, receipt)
     assert found.headers["cache-control"] == "no-store"
 
@@ -199,7 +201,9 @@ def test_what_was_not_recorded_has_no_receipt(shop, customer):
         assert (answer.status_code, answer.json()["code"]) == (404, "receipt_unknown")
 
 
-@pytest.mark.parametrize("params", [{}, {"source": "/a"}, {"id": "1"}, {"source": "", "id": "1"}, {"source": "/a", "id": ""}])
+@pytest.mark.parametrize(
+    "params", [{}, {"source": "/a"}, {"id": "1"}, {"source": "", "id": "1"}, {"source": "/a", "id": ""}]
+)
 def test_a_receipt_is_named_by_both(shop, params):
     answer = shop.client.get("/v1/programs/shop/receipts", params=params)
     assert (answer.status_code, answer.json()["code"]) == (400, "parameter_malformed")
@@ -236,14 +240,18 @@ def test_refusals_are_kept_and_paged_by_status(own_shop, customer):
     assert own_shop.client.get(url, params={"customer": "nobody"}).json() == {"refusals": [], "next": None}
 
 
-@pytest.mark.parametrize("params", [{"status": "open"}, {"after": "5"}, {"limit": "0"}, {"customer": "a b"}, {"x": "1"}])
+@pytest.mark.parametrize(
+    "params", [{"status": "open"}, {"after": "5"}, {"limit": "0"}, {"customer": "a b"}, {"x": "1"}]
+)
 def test_a_malformed_question_about_refusals_is_400(shop, params):
     assert shop.client.get("/v1/programs/shop/refusals", params=params).status_code == 400
 
 
 def test_what_is_due_is_gone_for_a_reader_whether_or_not_the_clock_has_run(shop, customer):
     soon = show(wall_clock() + 200_000)
-    assert shop.post(grant(customer, 5) | {"data": {"points": 5, "reason": "game", "expires_at": soon}}).status_code == 201
+    assert (
+        shop.post(grant(customer, 5) | {"data": {"points": 5, "reason": "game", "expires_at": soon}}).status_code == 201
+    )
     while (account := read(shop, customer).json())["as_of"] <= soon:
         pass
     assert account["balances"] == {"points": 0}

@@ -63,7 +63,9 @@ def test_yaml_says_the_same_as_json(service):
     assert client.put(rules_of(program), json=RULES).json() == first.json()
 
 
-@pytest.mark.parametrize("change", [{"time_zone": "UTC"}, {"points_scale": 2}, {"currencies": []}, {"order_scope": "store"}])
+@pytest.mark.parametrize(
+    "change", [{"time_zone": "UTC"}, {"points_scale": 2}, {"currencies": []}, {"order_scope": "store"}]
+)
 def test_the_block_of_the_program_is_fixed(own_shop, change):
     changed = {**RULES, "program": {**RULES["program"], **change}}
     for _ in range(2):

@@ -16,9 +16,11 @@ class Logs:
         self.next = {1: 1, 2: 1}
         self.looks = 0
         self.away = False
+        self.looked_at = asyncio.Event()
 
     async def look_up(self, log_ids):
         self.looks += 1
+        self.looked_at.set()
         if self.away:
             raise DatabaseUnavailable
         return {log_id: self.next[log_id] for log_id in log_ids}
@@ -84,8 +86,7 @@ async def test_an_absent_database_is_waited_for(tail, logs):
     logs.away = True
     waiting = asyncio.create_task(tail.beyond(1, 0, 30))
     async with asyncio.timeout(5):
-        while logs.looks < 2:
-            await asyncio.sleep(0)
+        await logs.looked_at.wait()
         logs.away, logs.next[1] = False, 2
         await waiting
 
