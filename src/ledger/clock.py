@@ -18,11 +18,12 @@ import structlog
 from ledger import account as accounts
 from ledger import store
 from ledger.account import STATE_SCHEMA
+from ledger.ending import end
 from ledger.errors import DatabaseUnavailable
 from ledger.heads import read_heads
 from ledger.instants import SECOND, to_datetime
 from ledger.leasing import UNREACHABLE, lent
-from ledger.store import Head, HeadToRebuild, Pool
+from ledger.store import Connection, Head, HeadToRebuild, Pool
 from ledger.waiting import Advance
 from ledger.writer import Writer
 
@@ -59,10 +60,7 @@ class Clock:
 
     async def close(self) -> None:
         """Stop looking; what was handed to the writer is still written."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -77,7 +75,7 @@ class Clock:
             try:
                 yield
             finally:
-                await conn.execute("SELECT pg_advisory_unlock($1, $2)", _LOCKS, self._log_id)
+                await self._unlock(conn)
 
     async def run_once(self, until: int | None = None) -> int:
         """Write all that has fallen due by an instant; how many streams were advanced.
@@ -119,7 +117,12 @@ class Clock:
             try:
                 await self.run_once()
             finally:
-                await conn.execute("SELECT pg_advisory_unlock($1, $2)", _LOCKS, self._log_id)
+                await self._unlock(conn)
+
+    async def _unlock(self, conn: Connection) -> None:
+        """Let another clock run; a connection that has died has let it already."""
+        with suppress(*UNREACHABLE):
+            await conn.execute("SELECT pg_advisory_unlock($1, $2)", _LOCKS, self._log_id)
 
     async def _due(self, until: int) -> list[Head]:
         """Streams with something due by an instant, the longest due first, but for those that are stuck."""

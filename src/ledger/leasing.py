@@ -11,8 +11,14 @@ from ledger.store import Connection, Pool
 
 CONNECT_SECONDS_MAX = 5.0
 
-UNREACHABLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""What the driver raises where no connection can be had."""
+UNREACHABLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""What the driver raises where no connection can be had, or one ends; the third while a server's last words are read."""
 
 
 async def take(pool: Pool) -> Connection:
@@ -38,7 +44,7 @@ async def lent(pool: Pool) -> AsyncIterator[Connection]:
     try:
         yield conn
     finally:
-        await pool.release(conn)
+        await _give_back(pool, conn)
 
 
 class Lease:
@@ -71,13 +77,19 @@ class Lease:
         if conn is not None:
             with suppress(asyncpg.InterfaceError):
                 conn.terminate()
-            await self._pool.release(conn)
+            await _give_back(self._pool, conn)
 
     async def release(self) -> None:
         """Give the connection back to the pool."""
         conn, self._conn = self._conn, None
         if conn is not None:
-            await self._pool.release(conn)
+            await _give_back(self._pool, conn)
+
+
+async def _give_back(pool: Pool, conn: Connection) -> None:
+    """Give a connection back. One that has died is the pool's to replace, and no reason for what was asked on it to fail."""
+    with suppress(*UNREACHABLE):
+        await pool.release(conn)
 
 
 def _is_lost(conn: Connection) -> bool:

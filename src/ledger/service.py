@@ -18,6 +18,7 @@ from ledger import store
 from ledger.answers import Answer
 from ledger.clock import Clock
 from ledger.deciding import Command
+from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
 from ledger.head_reads import HeadReads
 from ledger.heads import ProgramHead, read_program
@@ -181,9 +182,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Finish what waits, then let go of the database."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await asyncio.gather(*(program.close() for program in self._programs.values()))
         await self._writing.close()
         await self.pool.close()

@@ -1,6 +1,11 @@
-"""Servers to be killed, and the table that campaigns print."""
+"""Servers to be killed, and the table that campaigns print.
+
+`FAULTS_<WHAT>` of the environment says how often a campaign does it; `FAULTS_LOGS` names a directory where the servers' logs
+are kept.
+"""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,7 +71,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _fleet(nursery: Nursery, database: Database) -> Iterator[Fleet]:
     with reachable_directory() as directory:
         fleet = Fleet.on(nursery, Path(directory), database)
-        yield fleet
-        fleet.stop()
-        complaints = fleet.complaints()
-    assert not complaints, complaints
+        try:
+            yield fleet
+            fleet.stop()
+            complaints = fleet.complaints()
+            assert not complaints, complaints
+        finally:
+            if "FAULTS_LOGS" in os.environ:
+                shutil.copytree(directory, os.environ["FAULTS_LOGS"], dirs_exist_ok=True, ignore=_without_logs)
+
+
+def _without_logs(_directory: str, names: list[str]) -> list[str]:
+    return [name for name in names if not name.endswith(".log")]

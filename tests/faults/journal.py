@@ -21,6 +21,7 @@ TIME = (time.time_ns() // 1000 - DAY) // MINUTE * MINUTE
 SOURCE = "/till"
 BATCH = "application/cloudevents-batch+json"
 DECIDED = frozenset({200, 201, 409, 422})
+ACKNOWLEDGED = frozenset({200, 201})
 SEND_AGAIN = frozenset({429, 503})
 PAUSE_SECONDS = 0.02
 
@@ -58,10 +59,12 @@ class Entry:
         """The attempts that were answered with what became of the event."""
         return [attempt for attempt in self.attempts if attempt.response and attempt.response.status in DECIDED]
 
+
     @property
-    def is_settled(self) -> bool:
-        """Whether its sender knows for good what became of it."""
-        return any(not _may_change(attempt.response) for attempt in self.decided if attempt.response)
+    def acknowledged_at(self) -> float | None:
+        """When its sender was first told that it is in the log."""
+        ends = [one.ended_at for one in self.attempts if one.response and one.response.status in ACKNOWLEDGED]
+        return min(ends, default=None)
 
 
 @dataclass
@@ -135,7 +138,7 @@ class Journal:
     @property
     def unknown(self) -> list[Entry]:
         """Entries of which nobody knows yet what became of them."""
-        return [entry for entry in self.entries if entry.attempts and not entry.is_settled]
+        return [entry for entry in self.entries if entry.attempts and not entry.decided]
 
     def count(self) -> dict[str, int]:
         """For the table of a campaign."""
@@ -144,11 +147,6 @@ class Journal:
 
 def round_robin(clients: list[Client]) -> Iterator[Client]:
     return itertools.cycle(clients)
-
-
-def _may_change(response: Response | None) -> bool:
-    """Whether the answer may become another one: a refusal that is kept until what it waits for arrives."""
-    return response is None or (response.status == 422 and response.json()["retryable"])
 
 
 def _of_item(item: dict[str, Any], entry: Entry) -> Response:

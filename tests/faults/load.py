@@ -1,4 +1,8 @@
-"""Clients at work: each sends one event after the other, mostly sums of points, and sends again what was not answered."""
+"""Clients at work: each sends one event after the other, mostly sums of points, and sends again what was not answered.
+
+Customers `hot-…` and `c-…` are granted points, buy and redeem; `x-…` are granted points that have expired since, which the
+clock writes; `r-…` have their refund before their purchase, which waits and is tried again by itself.
+"""
 
 import asyncio
 import random
@@ -6,9 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ledger.instants import MINUTE, show
 from tests.faults.client import Client
 from tests.faults.fleet import Server
-from tests.faults.journal import PAUSE_SECONDS, Entry, Journal
+from tests.faults.journal import PAUSE_SECONDS, TIME, Entry, Journal
 
 HOT_CUSTOMERS = 4
 CUSTOMERS = 40
@@ -21,15 +26,20 @@ class Worker:
 
     Args:
         clients: a connection to each server it may use; it changes to the next one when an answer is missing.
+        exotic: the chance of an event for a customer `x-…` or `r-…`.
         patience: the chance that it sends an unanswered event again at once; else that is left to the end.
     """
 
-    def __init__(self, journal: Journal, clients: list[Client], seed: int, *, patience: float = 0.8) -> None:
+    def __init__(
+        self, journal: Journal, clients: list[Client], seed: int, *, exotic: float = 0.1, patience: float = 0.8
+    ) -> None:
         self._journal = journal
         self._clients = clients
         self._dice = random.Random(seed)
         self._seed = seed
+        self._exotic = exotic
         self._patience = patience
+        self._soon: list[Entry] = []
         self._place = seed % len(clients)
         self._mine: list[Entry] = []
         self._number = 0
@@ -59,6 +69,10 @@ class Worker:
                 return
 
     def _next(self) -> Entry:
+        if self._soon:
+            return self._soon.pop()
+        if self._dice.random() < self._exotic:
+            return self._dice.choice([self._expiring, self._refund_first])()
         if self._mine and self._dice.random() < 0.15:
             return self._dice.choice(self._mine)
         self._number += 1
@@ -66,6 +80,21 @@ class Worker:
         kind, data = self._dice.choice([self._grant, self._purchase, self._redemption, self._redemption])(name)
         entry = self._journal.enter(kind, self._customer(), data)
         self._mine.append(entry)
+        return entry
+
+    def _expiring(self) -> Entry:
+        self._number += 1
+        expires_at = show(TIME + self._dice.randrange(1, 60) * MINUTE)
+        data = {"points": self._dice.randrange(1, 50), "reason": "goodwill", "expires_at": expires_at}
+        return self._journal.enter("points.granted", f"x-{self._seed % 3}", data)
+
+    def _refund_first(self) -> Entry:
+        self._number += 1
+        order, customer, total = f"{self._seed}-{self._number}", f"r-{self._seed % 3}", self._dice.randrange(2, 40) * 100
+        refund = {"refund_id": order, "order_id": order, "amount": self._dice.randrange(1, total // 100) * 100}
+        purchase = {"order_id": order, "currency": "CNY", "total": total}
+        entry = self._journal.enter("purchase.refunded", customer, refund)
+        self._soon.append(self._journal.enter("purchase.recorded", customer, purchase))
         return entry
 
     def _customer(self) -> str:
@@ -87,9 +116,13 @@ class Worker:
 class Crowd:
     """Workers at work on several servers."""
 
-    def __init__(self, journal: Journal, connect: list[Callable[[], Client]], count: int, *, seed: int) -> None:
+    def __init__(
+        self, journal: Journal, connect: list[Callable[[], Client]], count: int, *, seed: int, exotic: float
+    ) -> None:
         self._going = True
-        self._workers = [Worker(journal, [make() for make in connect], seed * 1000 + number) for number in range(count)]
+        self._workers = [
+            Worker(journal, [make() for make in connect], seed * 1000 + number, exotic=exotic) for number in range(count)
+        ]
         self._tasks = [asyncio.create_task(worker.run(lambda: self._going)) for worker in self._workers]
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -117,9 +150,11 @@ class Crowd:
 
 
 @asynccontextmanager
-async def at_work(journal: Journal, servers: Sequence[Server], count: int, *, seed: int = 1) -> AsyncIterator[Crowd]:
+async def at_work(
+    journal: Journal, servers: Sequence[Server], count: int, *, seed: int = 1, exotic: float = 0.1
+) -> AsyncIterator[Crowd]:
     """So many workers, each with a connection of its own to every server; at the end of the block they come to rest."""
-    crowd = Crowd(journal, [server.client for server in servers], count, seed=seed)
+    crowd = Crowd(journal, [server.client for server in servers], count, seed=seed, exotic=exotic)
     try:
         yield crowd
         await crowd.rest()

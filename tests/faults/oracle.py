@@ -18,7 +18,7 @@ import asyncio
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,14 +28,15 @@ import psycopg
 from ledger import store
 from ledger.checking import check
 from tests.faults.client import Client
-from tests.faults.journal import Entry, Journal, round_robin
+from tests.faults.journal import ACKNOWLEDGED, Entry, Journal, round_robin
 from tests.postgres import Database
 
-POINTS = {
-    "points.granted": lambda data: data["points"],
-    "points.redeemed": lambda data: -data["points"],
-    "purchase.recorded": lambda data: data["total"] // 100,
-    "customer.signed_up": lambda _: 100,
+POINTS: dict[str, Callable[[dict[str, Any]], int]] = {
+    "points.granted": lambda record: record["data"]["points"],
+    "points.redeemed": lambda record: -record["data"]["points"],
+    "points.expired": lambda record: -sum(posting["amount"] for posting in record["postings"]),
+    "purchase.recorded": lambda record: record["data"]["total"] // 100,
+    "purchase.refunded": lambda record: -(record["data"]["amount"] // 100),
 }
 """What an event does to a balance under the default rules, in words of one line."""
 
@@ -165,7 +166,7 @@ def _check_answers(entry: Entry, logged: Logged | None) -> None:
     for attempt in entry.decided:
         response = attempt.response
         assert response is not None
-        if response.status in (200, 201):
+        if response.status in ACKNOWLEDGED:
             if logged is None:
                 raise Broken(f"2: acknowledged and not in the log: {entry.event} {response.body!r}")
             _check_receipt(response.body, replayed=response.status == 200, logged=logged)
@@ -204,10 +205,9 @@ def _check_real_time(recorded: Iterable[tuple[Entry, Logged]]) -> None:
     """Sweep over sendings and acknowledgements in order of time, with the greatest position acknowledged so far."""
     moments: list[tuple[float, int, int]] = []
     for entry, logged in recorded:
-        acknowledged = [attempt.ended_at for attempt in entry.decided]
         moments.append((entry.attempts[0].sent_at, 0, logged.position))
-        if acknowledged and entry.decided[0].response and entry.decided[0].response.status in (200, 201):
-            moments.append((min(acknowledged), 1, logged.position))
+        if entry.acknowledged_at is not None:
+            moments.append((entry.acknowledged_at, 1, logged.position))
     greatest = 0
     for _, is_acknowledgement, position in sorted(moments):
         if is_acknowledgement:
@@ -224,7 +224,7 @@ def _check_balances(logged: list[Logged]) -> dict[str, list[tuple[int, int]]]:
         if change is None:
             continue
         course = balances[one.record["subject"]]
-        balance = course[-1][1] + change(one.record["data"])
+        balance = course[-1][1] + change(one.record)
         if one.record["balances"].get("points", 0) != balance:
             raise Broken(f"6: the log adds up to {balance} at position {one.position}: {one.record}")
         if balance < 0:
@@ -238,9 +238,9 @@ def _check_refusals(
 ) -> None:
     """A redemption was refused on a balance the account had between its sending and its answer."""
     acknowledged = sorted(
-        (min(attempt.ended_at for attempt in entry.decided), by_key[entry.key].position)
+        (entry.acknowledged_at, by_key[entry.key].position)
         for entry in settled
-        if entry.key in by_key
+        if entry.key in by_key and entry.acknowledged_at is not None
     )
     times = [instant for instant, _ in acknowledged]
     known = list(itertools.accumulate((position for _, position in acknowledged), max, initial=0))

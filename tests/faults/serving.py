@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ def serve(order: dict[str, Any]) -> None:
         settings = Settings(**order["settings"])
         async with Ledger.opened(settings, service_url=order["url"], now=now, works=order["works"]) as ledger:
             yield ledger
+        injection.report()
 
     config = uvicorn.Config(
         create_app(opening),
@@ -41,5 +42,17 @@ def serve(order: dict[str, Any]) -> None:
 def show_tasks(*_: Any) -> None:
     """Write into the log what every task waits for: a server that hangs is asked so."""
     for task in asyncio.all_tasks():
-        task.print_stack(file=sys.stderr)
+        print(task.get_name(), *_awaiting(task.get_coro()), sep="\n    ", file=sys.stderr)  # noqa: T201 - into the log
     sys.stderr.flush()
+
+
+def _awaiting(work: Any) -> Iterator[str]:
+    """The frames of a suspended coroutine, innermost last; also through the one that counts its steps."""
+    while work is not None:
+        frame = getattr(work, "cr_frame", None) or getattr(work, "gi_frame", None) or getattr(work, "ag_frame", None)
+        if frame is None:
+            yield repr(work)
+            return
+        yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+        inner = getattr(work, "cr_await", None) or getattr(work, "gi_yieldfrom", None)
+        work = frame.f_locals.get("work") if frame.f_code.co_name == "_watched" else inner

@@ -14,6 +14,7 @@ import structlog
 
 from ledger import store
 from ledger.answers import Answer, command_of
+from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, KeyReused, QueueFull, Refused
 from ledger.leasing import lent
 from ledger.store import Pool, Refusal
@@ -47,10 +48,7 @@ class Retrying:
 
     async def close(self) -> None:
         """Stop; what waits goes on waiting."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def run_once(self) -> int:
         """Try everything again whose reason to wait is gone, oldest first; how many left the state of waiting.
