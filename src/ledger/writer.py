@@ -43,6 +43,9 @@ STARVED = 2
 STARVED_AT_ONCE = 100
 """Commands decided under the lock at once: every other writer waits meanwhile."""
 
+FAILED_SECONDS = 0.2
+"""A pause after what nobody foresaw: a fault that stays must not burn a processor and fill the log."""
+
 IDLE_SECONDS = 5.0
 """Without work for so long, the connections go back to the pool."""
 
@@ -177,6 +180,7 @@ class Writer:
             except Exception:
                 log.exception("writer_failed")
                 await self._give_up(LedgerError())
+                await asyncio.sleep(FAILED_SECONDS)
 
     async def _step(self) -> None:
         """Fill a batch while the last one is being appended, settle the last one, send."""
@@ -239,7 +243,8 @@ class Writer:
         except TimeoutError:
             await self._reading.release()
             await self._writing.release()
-            await self._waiting.wait()
+            if not self._closing:  # it may have been told so meanwhile, and waiting forgets what it was woken for
+                await self._waiting.wait()
 
     async def _send(self, batch: Batch) -> None:
         """Serialise the batch and begin to append it."""

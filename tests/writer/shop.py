@@ -69,6 +69,7 @@ class Shop:
 
     Attributes:
         url: where new writers connect; a proxy's, where the test has one.
+        unforeseen: what the writers log of faults the test plants.
     """
 
     url: str
@@ -77,6 +78,7 @@ class Shop:
     clock: Clock = field(default_factory=Clock)
     writers: list[Writer] = field(default_factory=list)
     pools: list[store.Pool] = field(default_factory=list)
+    unforeseen: set[str] = field(default_factory=set)
 
     async def writer(self, *, clock: Clock | None = None, url: str | None = None, **limits: int) -> Writer:
         """One more writer with connections of its own, as another process would have them."""

@@ -213,7 +213,7 @@ async def test_a_record_beyond_60_kib_is_refused_alone_and_keeps_nothing(shop: S
 
 
 async def test_a_batch_may_mix_the_programs_own_events_with_customers(shop: Shop):
-    """What is posted after a place is registered sees it. Planted bug: one batch for both kinds."""
+    """What is posted after a place is registered sees it."""
     writer = await shop.writer()
     place = {"store": "S-1", "channel": "shop"}
     answers = await writer.post(

@@ -34,7 +34,7 @@ async def test_an_append_that_is_cut_is_settled_and_happens_once(shop: Shop, wir
     """Wherever the wire is cut, the senders get their receipts, and what was decided on top of it holds.
 
     Planted bugs: taking a lost connection for a failed append and deciding again (the second copy meets its own key and
-    is answered as a replay); taking it for a done one; not withdrawing what was decided on top.
+    is answered as a replay); taking it for a done one.
     """
     writer = await shop.writer(url=wire.url, batch_commands_max=2)
     await writer.post([command(grant(10))])
@@ -61,11 +61,37 @@ async def test_a_refusal_that_is_cut_is_kept_once(shop: Shop, wire: Wire, place:
     assert codes(await writer.post([refusal])) == ["insufficient_points"]
 
 
-async def test_a_hundred_cuts_under_load_lose_and_double_nothing(shop: Shop, wire: Wire):
-    """Two writers, one of them on a wire that is cut again and again. Every post is acknowledged, once each.
+async def test_an_append_still_at_work_when_its_connection_is_lost_is_waited_for(
+    shop: Shop, wire: Wire, migrated_database: Database
+):
+    """It waits for the log's row, and so does whoever asks what became of it, behind it.
 
-    Planted bug: settling without the log's row, which misses an append that is still at work.
+    Planted bug: asking without the row, which finds nothing, decides again, and meets the first one's key.
     """
+    writer = await shop.writer(url=wire.url)
+    await writer.post([command(grant(1))])
+    async with await psycopg.AsyncConnection.connect(migrated_database.superuser_url) as holder:
+        await holder.execute("SELECT FROM logs FOR UPDATE")
+        wire.cut_next("sent")
+        waiting = writer.post([command(grant(10))])
+        async with await psycopg.AsyncConnection.connect(migrated_database.superuser_url, autocommit=True) as looker:
+            while True:
+                row = await (await looker.execute(_WAITING_FOR_LOCKS)).fetchone()
+                if row is not None and row[0] >= 2:
+                    break
+        await holder.commit()
+    (answer,) = await waiting
+    assert codes([answer]) == ["recorded"]
+    assert await shop.points() == 11
+
+
+_WAITING_FOR_LOCKS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE usename = 'ledger_service' AND wait_event_type = 'Lock'"
+)
+
+
+async def test_a_hundred_cuts_under_load_lose_and_double_nothing(shop: Shop, wire: Wire):
+    """Two writers, one of them on a wire that is cut again and again. Every post is acknowledged, once each."""
     dice = random.Random(7)
     steady, shaken = await shop.writer(batch_commands_max=20), await shop.writer(url=wire.url, batch_commands_max=20)
     done = asyncio.Event()
@@ -165,6 +191,7 @@ async def test_requests_cancelled_midway_leave_no_open_transaction(shop: Shop, m
 
 async def test_what_nobody_foresaw_fails_the_commands_at_hand_and_is_not_the_end(shop: Shop, monkeypatch):
     writer = await shop.writer()
+    shop.unforeseen = {"writer_failed"}
 
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
@@ -177,6 +204,7 @@ async def test_what_nobody_foresaw_fails_the_commands_at_hand_and_is_not_the_end
 
 async def test_a_decision_that_breaks_fails_its_command_alone(shop: Shop, monkeypatch):
     writer = await shop.writer()
+    shop.unforeseen = {"decision_failed"}
     monkeypatch.setitem(deciding._FAMILIES, "points.adjusted", lambda *_: 1 / 0)
     adjusted = event("points.adjusted", "2026-03-01", points=1, reason="by hand")
     assert codes(await writer.post([command(grant(1)), command(adjusted), command(redeem("RD-1", 1))])) == [

@@ -7,10 +7,14 @@ from collections import Counter
 import psycopg
 import pytest
 
+from ledger import store
 from ledger.answers import Answer
-from ledger.deciding import Command
+from ledger.batch import Batch
+from ledger.deciding import Command, Context
 from ledger.errors import Refused
 from ledger.instants import MINUTE, SECOND
+from ledger.preparing import Preparer
+from ledger.waiting import Pending
 from ledger.writer import Writer
 from tests.builders import Event, published, purchase, registered, rules
 from tests.writer.shop import NOW, Clock, Shop, codes, command, grant, receipt_of, redeem
@@ -31,8 +35,7 @@ async def test_every_acknowledged_event_is_there_once_and_every_balance_is_right
 ):
     """Grants and redemptions of a few customers, or of many, through several writers at once.
 
-    Planted bugs: the stale units of a batch not put back; what was decided on top of them sent all the same; stale
-    units decided again after later ones of their stream.
+    Planted bugs: the stale units of a batch not put back; the append not comparing heads.
     """
     dice = random.Random(count * customers)
     writers = [await shop.writer(batch_commands_max=50) for _ in range(count)]
@@ -72,7 +75,7 @@ async def test_many_clients_spending_one_balance_never_overdraw_it(shop: Shop):
 
 
 async def test_one_key_at_several_processes_with_a_hot_customer_is_recorded_once(shop: Shop):
-    """Everything is posted to every process. Planted bug: an `exists` decided again instead of answered."""
+    """Everything is posted to every process. Planted bug: an `exists` decided again and again instead of answered."""
     writers = [await shop.writer(batch_commands_max=20) for _ in range(3)]
     posts = [command(grant(1), f"c-{n % 2}") for n in range(200)]
     answers = await asyncio.gather(*(_post_all(writer, posts, 20) for writer in writers))
@@ -81,11 +84,54 @@ async def test_one_key_at_several_processes_with_a_hot_customer_is_recorded_once
     assert [await shop.points(customer) for customer in ("c-0", "c-1")] == [100, 100]
 
 
-async def test_a_hot_customer_does_not_starve(shop: Shop):
-    """One slow command of a customer whose head three others move all the time is appended while they go on.
+async def test_what_is_stale_is_decided_again_in_order_of_arrival(shop: Shop):
+    """Each redemption spends what the grant before it brought, while another process moves the same head all the time.
 
-    Planted bug: never taking the log's lock.
+    Planted bug: what was stale last decided first.
     """
+    ours, theirs = await shop.writer(batch_commands_max=10), await shop.writer()
+    stop = asyncio.Event()
+
+    async def move_the_head() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            await theirs.post([command(purchase(f"SO-{number}", 0, "2026-03-01"))])
+
+    moving = asyncio.create_task(move_the_head())
+    pairs = [one for n in range(60) for one in (command(grant(10)), command(redeem(f"RD-{n}", 10)))]
+    answers = await ours.post(pairs)
+    stop.set()
+    await moving
+    assert codes(answers) == ["recorded"] * 120
+
+
+async def test_a_command_that_is_always_late_is_decided_under_the_logs_lock(shop: Shop, monkeypatch):
+    """A rival moves the head after every decision; the third one keeps the rival out. Planted bug: never taking the lock."""
+    ours, rival = await shop.writer(), await shop.writer()
+    decide = Preparer.decide
+    rivals: list[asyncio.Future[list[Answer]]] = []
+    locked: list[bool] = []
+
+    async def outrun(self: Preparer, conn: store.Connection, batch: Batch, items: list[Pending], now: int):
+        deferred = await decide(self, conn, batch, items, now)
+        if self is ours._preparer:
+            locked.append(conn.is_in_transaction())
+            rivals.append(rival.post([command(grant(1))]))
+            if not locked[-1]:
+                await rivals[-1]
+        return deferred
+
+    monkeypatch.setattr(Preparer, "decide", outrun)
+    answers = await ours.post([command(grant(100))])
+    assert codes(answers) == ["recorded"]
+    assert locked == [False, False, True]
+    assert [codes(await one) for one in rivals] == [["recorded"]] * 3
+    assert await shop.points() == 103
+
+
+async def test_a_hot_customer_does_not_starve(shop: Shop):
+    """One slow command of a customer whose head three others move all the time is appended while they go on."""
     hammers = [await shop.writer(batch_commands_max=5) for _ in range(3)]
     slow = await shop.writer()
     stop = asyncio.Event()
@@ -104,21 +150,31 @@ async def test_a_hot_customer_does_not_starve(shop: Shop):
     assert await shop.points() == sum(done) + 10
 
 
-async def test_a_clock_that_is_behind_stamps_with_the_logs_last_stamp(shop: Shop):
-    """Stamps never go back along the log. Planted bug: giving up, or deciding again and again, when the log is ahead."""
+async def test_a_clock_that_is_behind_stamps_with_the_logs_last_stamp(shop: Shop, monkeypatch):
+    """Stamps never go back along the log; nothing is decided again for one. Planted bug: taking `behind` for `stale`."""
     ahead = await shop.writer(clock=Clock(NOW + 10 * SECOND))
     behind = await shop.writer(clock=Clock(NOW))
+    decided = []
+    decide = Batch.decide
+
+    def counted(self: Batch, item: Pending, context: Context) -> None:
+        decided.append(item.command)
+        decide(self, item, context)
+
+    monkeypatch.setattr(Batch, "decide", counted)
     await ahead.post([command(grant(1), "c-2")])
     first = await behind.post([command(grant(1)), command(grant(2))])
     await ahead.post([command(grant(1), "c-2")])
     second = await behind.post([command(grant(3))])
     assert codes([*first, *second]) == ["recorded"] * 3
     assert {record.recorded_at for record in await shop.records()} == {NOW + 10 * SECOND}
+    assert len(decided) == 5
 
 
-async def test_rules_published_by_another_process_decide_what_comes_after_them(shop: Shop):
-    """Planted bug: not reading the program's own stream again when everything is stale."""
+async def test_rules_published_by_another_process_decide_what_comes_after_them(shop: Shop, monkeypatch):
+    """Planted bug: not reading the program's own stream again when everything is stale, but only under the lock."""
     ours, theirs = await shop.writer(), await shop.writer()
+    monkeypatch.setattr(ours, "_append_under_lock", None)
     await ours.post([command(purchase("SO-1", 1000, "2026-03-01T11:00"))])
     twice = rules({"id": "base", "on": "purchase.recorded", "points_per_unit": "2"})
     await theirs.post(
