@@ -150,6 +150,36 @@ async def test_functions_that_act_as_their_owner_have_a_fixed_search_path_and_no
         assert ",=X/" not in granted, name
 
 
+CALLED_BY = {
+    "ledger_service": {
+        "append_units",
+        "close_refusal",
+        "create_log",
+        "lock_log",
+        "position_known_at",
+        "rebuild_heads",
+        "set_due_through",
+    },
+    "ledger_keys": {"add_key", "revoke_key"},
+    "ledger_projections": {"position_known_at"},
+    "ledger_stock": set[str](),
+}
+
+
+@pytest.mark.parametrize("role", CALLED_BY)
+async def test_each_role_calls_the_functions_meant_for_it_and_no_other(ledger_database: Database, role: str) -> None:
+    """The parts of the append, which trust that the log's row is held, are called by nobody but the append."""
+    rows = await fetch(
+        ledger_database.owner_url,
+        f"""
+        SELECT proname
+        FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('{role}', oid, 'EXECUTE')
+        """,
+    )
+    assert {name for (name,) in rows} == CALLED_BY[role]
+
+
 async def test_all_keys_begin_with_the_log(ledger_database: Database) -> None:
     rows = await fetch(
         ledger_database.owner_url,

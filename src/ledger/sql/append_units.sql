@@ -342,90 +342,27 @@ BEGIN
     END IF;
 
     IF NOT v_all_hold THEN
-        -- The last unit that writes a stream does not hold but an earlier one does: the state the caller folded is of
-        -- a history that is not, so the head goes without one and whoever touches it next folds it again.
-        INSERT INTO streams (
-            log_id,
-            stream_id,
-            customer_id,
-            version,
-            head_hash,
-            state_schema,
-            state,
-            due_at
-        )
-        SELECT DISTINCT ON (r.stream_id)
+        PERFORM write_torn_heads(
             p_log_id,
-            r.stream_id,
-            h.customer_id,
-            r.version,
-            sha256('\x00'::bytea || convert_to(r.record::text, 'UTF8')),
-            0,
-            NULL,
-            p_recorded_at
-        FROM unnest(p_record_units, p_record_streams, p_record_versions, p_records) AS r (unit, stream_id, version, record)
-        JOIN unnest(p_head_records, p_head_customers) AS h (record, customer_id)
-            ON p_record_streams[h.record] = r.stream_id
-        WHERE NOT v_holds[p_record_units[h.record]] AND v_holds[r.unit]
-        ORDER BY
-            r.stream_id,
-            r.version DESC
-        ON CONFLICT (log_id, stream_id) DO UPDATE
-        SET
-            version = excluded.version,
-            head_hash = excluded.head_hash,
-            state_schema = excluded.state_schema,
-            state = excluded.state,
-            due_at = excluded.due_at;
+            p_recorded_at,
+            v_holds,
+            p_record_units,
+            p_record_streams,
+            p_record_versions,
+            p_records,
+            p_head_records,
+            p_head_customers
+        );
     END IF;
 
     IF cardinality(p_raise_units) > 0 THEN
-        INSERT INTO counters AS c (
-            log_id,
-            name,
-            used,
-            "limit"
-        )
-        SELECT
-            p_log_id,
-            p_counters[r.counter],
-            v_useds[r.counter],
-            (array_agg(r.limit_ ORDER BY r.place DESC))[1]
-        FROM unnest(p_raise_units, p_raise_counters, p_raise_limits) WITH ORDINALITY AS r (unit, counter, limit_, place)
-        WHERE v_holds[r.unit]
-        GROUP BY r.counter
-        ORDER BY p_counters[r.counter]
-        ON CONFLICT (log_id, name) DO UPDATE
-        SET
-            used = excluded.used,
-            "limit" = excluded."limit";
+        PERFORM write_counters(p_log_id, v_holds, p_counters, v_useds, p_raise_units, p_raise_counters, p_raise_limits);
     END IF;
-
     IF cardinality(p_refusal_units) > 0 THEN
-        INSERT INTO refusals AS f (
-            log_id,
-            source_key,
-            fingerprint,
-            recorded_at,
-            code,
-            status,
-            waits_for,
-            customer_id,
-            problem,
-            event
-        )
-        SELECT
+        PERFORM keep_refusals(
             p_log_id,
-            r.source_key,
-            r.fingerprint,
             p_recorded_at,
-            r.code,
-            r.status,
-            r.waits_for,
-            r.customer_id,
-            r.problem,
-            r.event
-        FROM unnest(
+            v_holds,
             p_refusal_units,
             p_refusal_source_keys,
             p_refusal_fingerprints,
@@ -435,33 +372,10 @@ BEGIN
             p_refusal_customers,
             p_refusal_problems,
             p_refusal_events
-        ) AS r (unit, source_key, fingerprint, code, status, waits_for, customer_id, problem, event)
-        WHERE v_holds[r.unit]
-        ON CONFLICT (log_id, source_key) DO UPDATE
-        SET
-            fingerprint = excluded.fingerprint,
-            recorded_at = excluded.recorded_at,
-            code = excluded.code,
-            status = excluded.status,
-            waits_for = excluded.waits_for,
-            customer_id = excluded.customer_id,
-            problem = excluded.problem,
-            event = excluded.event
-        WHERE f.status = 'waiting';
+        );
     END IF;
-
     IF cardinality(v_waiting) > 0 THEN
-        UPDATE refusals AS f
-        SET status = 'settled'
-        WHERE
-            f.log_id = p_log_id
-            AND f.status = 'waiting'
-            AND f.source_key = ANY (v_waiting)
-            AND f.source_key IN (
-                SELECT e.source_key
-                FROM events AS e
-                WHERE e.log_id = p_log_id AND e.source_key = ANY (v_waiting)
-            );
+        PERFORM settle_refusals(p_log_id, v_waiting);
     END IF;
 
     UPDATE logs
