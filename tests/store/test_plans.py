@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ledger import store
+from ledger import store, store_heads, store_records, store_refusals
 from ledger.records import reference_key
 from tests.postgres import on_every_version
 from tests.store.batches import Batch, key_of, now, stream_of
@@ -42,16 +42,19 @@ async def test_hot_reads_use_the_index_meant_for_them(filled: Ledger) -> None:
     references = [reference_key(f"r-{number}") for number in range(500)]
     log_id = filled.log_id
     hot: dict[str, tuple[str, tuple[object, ...]]] = {
-        "events_version_once": (store._READ_STREAM, (log_id, streams[0], 0, None, None)),
-        "events_position_once": (store._READ_LOG, (log_id, 5_000, 6_000)),
-        "events_position_once ": (store._AT, (log_id, [5, 6_000, 11_000])),
-        "events_source_key_once": (store._BY_SOURCE_KEY, (log_id, keys)),
-        "events_reference_once": (store._BY_REFERENCE, (log_id, references)),
-        "streams_one_head": (store._READ_HEADS, (log_id, streams[:20])),
-        "streams_due": (store._DUE_STREAMS, (log_id, now() + timedelta(days=7_000), 100)),
-        "refusals_awaited": (store._WAITING_FOR, (log_id, [reference_key("later-7")])),
-        "refusals_source_key_once": (store._REFUSALS_BY_KEY, (log_id, [key_of("no-7")])),
-        "refusals_by_age": (store._LIST_REFUSALS, (log_id, now() - timedelta(days=1), stream_of("c-1"), None, None, 5)),
+        "events_version_once": (store_records._READ_STREAM, (log_id, streams[0], 0, None, None)),
+        "events_position_once": (store_records._READ_LOG, (log_id, 5_000, 6_000)),
+        "events_position_once ": (store_records._AT, (log_id, [5, 6_000, 11_000])),
+        "events_source_key_once": (store_records._BY_SOURCE_KEY, (log_id, keys)),
+        "events_reference_once": (store_records._BY_REFERENCE, (log_id, references)),
+        "streams_one_head": (store_heads._READ_HEADS, (log_id, streams[:20])),
+        "streams_due": (store_heads._DUE_STREAMS, (log_id, now() + timedelta(days=7_000), 100)),
+        "refusals_awaited": (store_refusals._WAITING_FOR, (log_id, [reference_key("later-7")])),
+        "refusals_source_key_once": (store_refusals._REFUSALS_BY_KEY, (log_id, [key_of("no-7")])),
+        "refusals_by_age": (
+            store_refusals._LIST_REFUSALS,
+            (log_id, now() - timedelta(days=1), stream_of("c-1"), None, None, 5),
+        ),
     }
     async with filled.pool.acquire() as conn:
         for index, (statement, arguments) in hot.items():
@@ -63,10 +66,10 @@ async def test_hot_reads_use_the_index_meant_for_them(filled: Ledger) -> None:
 async def test_pages_of_the_log_and_of_a_stream_are_not_sorted(filled: Ledger) -> None:
     async with filled.pool.acquire() as conn:
         for statement, arguments in (
-            (store._READ_LOG, (filled.log_id, 5_000, 6_000)),
-            (store._READ_STREAM, (filled.log_id, stream_of("c-1"), 0, None, None)),
-            (store._DUE_STREAMS, (filled.log_id, now() + timedelta(days=7_000), 100)),
-            (store._LIST_HEADS, (filled.log_id, stream_of("c-1"), 100)),
+            (store_records._READ_LOG, (filled.log_id, 5_000, 6_000)),
+            (store_records._READ_STREAM, (filled.log_id, stream_of("c-1"), 0, None, None)),
+            (store_heads._DUE_STREAMS, (filled.log_id, now() + timedelta(days=7_000), 100)),
+            (store_heads._LIST_HEADS, (filled.log_id, stream_of("c-1"), 100)),
         ):
             assert _nodes(await _plan(conn, statement, arguments), "Sort") == [], statement
 
