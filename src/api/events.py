@@ -8,6 +8,7 @@
 The handlers read the raw request: parsing, checking and answering an event costs less than FastAPI's own machinery would.
 """
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -39,6 +40,7 @@ BATCH = "application/cloudevents-batch+json"
 LINES = "application/x-ndjson"
 BINARY = "application/json"
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+\Z")
 _REPLAYED = {"Idempotency-Replayed": "true"}
 
 
@@ -138,8 +140,12 @@ def _many(answers: list[Answer], events: list[Any]) -> Whole:
     return json_answer(items)
 
 
+def _quoted(text: str) -> str:
+    return text if _UNRESERVED.match(text) else quote(text, safe="")
+
+
 def _location(program: str, command: Command) -> str:
-    named = f"source={quote(command.source, safe='')}&id={quote(command.id, safe='')}"
+    named = f"source={_quoted(command.source)}&id={_quoted(command.id)}"
     return f"/v1/programs/{program}/receipts?{named}"
 
 

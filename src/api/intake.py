@@ -72,12 +72,13 @@ def read_event(event: Any, sender: Sender) -> Command:
     if not isinstance(event, dict):
         raise FormError("An event is a JSON object.", errors=[{"pointer": "", "reason": "not an object"}])
     faults = _faults(event)
+    instant = _instant(event.get("time"), faults)
     if faults:
         raise FormError("The event is malformed.", errors=faults)
+    _check_not_ahead(instant, sender.now)
     source, kind, subject = event["source"], event["type"], event["subject"]
     _check_rights(source, kind, sender)
     _check_subject(kind, subject, sender)
-    instant = _instant(event["time"], sender.now)
     return Command(
         source=source,
         id=event["id"],
@@ -137,7 +138,7 @@ def precondition(value: bytes) -> int:
 
 
 def _faults(event: dict[str, Any]) -> list[Fault]:
-    faults = [fault for name in _REQUIRED if (fault := _CHECKS[name](name, event.get(name))) is not None]
+    faults = [fault for name, check in _CHECKS if (fault := check(name, event.get(name))) is not None]
     if len(event) > len(_REQUIRED) + 1 or event.keys() - _DEFINED:
         faults += _faults_of_optional(event)
     return faults
@@ -201,25 +202,14 @@ def _source_fault(name: str, value: Any) -> Fault | None:
     return fault
 
 
-def _time_fault(name: str, value: Any) -> Fault | None:
-    fault = _text_fault(name, value)
-    if fault is not None:
-        return fault
-    try:
-        parse(value)
-    except ValueError:
-        return _fault(name, "an instant with offset, such as 2026-11-21T10:00:00+08:00")
-    return None
-
-
-_CHECKS: dict[str, Callable[[str, Any], Fault | None]] = {
-    "specversion": _specversion_fault,
-    "id": _text_fault,
-    "source": _source_fault,
-    "type": _text_fault,
-    "subject": _text_fault,
-    "time": _time_fault,
-}
+_CHECKS: tuple[tuple[str, Callable[[str, Any], Fault | None]], ...] = (
+    ("specversion", _specversion_fault),
+    ("id", _text_fault),
+    ("source", _source_fault),
+    ("type", _text_fault),
+    ("subject", _text_fault),
+    ("time", _text_fault),
+)
 
 
 def _fault(name: str, reason: str) -> Fault:
@@ -250,16 +240,24 @@ def _check_subject(kind: str, subject: str, sender: Sender) -> None:
         raise _malformed("/subject", "events of this type carry the program's name")
 
 
-def _instant(text: str, now: int) -> int:
-    """The event's time, once more: the form was checked, so only the future is left to refuse."""
-    instant = parse(text)
+def _instant(text: Any, faults: list[Fault]) -> int:
+    """The event's time, or one more fault."""
+    try:
+        return parse(text)
+    except ValueError:
+        faults.append(_fault("time", "an instant with offset, such as 2026-11-21T10:00:00+08:00"))
+    except TypeError:
+        pass  # no text: that has been said
+    return 0
+
+
+def _check_not_ahead(instant: int, now: int) -> None:
     if instant > now + _AHEAD_MAX:
         raise FormError(
             f"The event's time lies more than {AHEAD_MAX_MINUTES} minutes ahead.",
             code="time_in_future",
             errors=[{"pointer": "/time", "reason": "in the future"}],
         )
-    return instant
 
 
 def _expected_version(value: Any) -> int | None:

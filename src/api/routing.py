@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -66,6 +67,16 @@ class RawRoute(APIRoute):
         super().__init__(path, endpoint, **described)
         any_of = access_of(endpoint)
         self.app = _answering(endpoint if any_of is None else _admitting(endpoint, any_of))
+
+    def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
+        """Whether the route is meant. FastAPI's own asks for the context of included routers first; there are none."""
+        match, child_scope = Route.matches(self, scope)
+        child_scope["route"] = self
+        return match, child_scope
+
+    async def handle(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer; see `matches`."""
+        await Route.handle(self, scope, receive, send)
 
 
 def _admitting(endpoint: Endpoint, any_of: frozenset[Scope]) -> Endpoint:

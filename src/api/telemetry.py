@@ -9,10 +9,11 @@ import os
 import re
 import secrets
 import sys
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -44,6 +45,28 @@ _REPLAYED = EVENTS.labels("replayed", "")
 log = structlog.get_logger("api")
 
 
+class RequestLog:
+    """A line for every request, in the shape of all other lines, written by hand: structlog takes five times as long."""
+
+    def __init__(self) -> None:
+        self._out: BinaryIO | None = None
+
+    def configure(self, level: int, out: BinaryIO) -> None:
+        """Write from now on, if requests are to be seen at this level."""
+        self._out = out if level <= logging.INFO else None
+
+    def write(self, **fields: Any) -> None:
+        """Write a line."""
+        if self._out is None:
+            return
+        line = {**fields, "event": "request", "level": "info", "timestamp": datetime.now(UTC)}
+        self._out.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+        self._out.flush()
+
+
+requests = RequestLog()
+
+
 def configure_logging(level: str) -> None:
     """Write one JSON object a line to standard error, from `level` on; other libraries' loggers included."""
     structlog.configure(
@@ -58,6 +81,7 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+    requests.configure(logging.getLevelName(level.upper()), sys.stderr.buffer)
     logging.basicConfig(level=level.upper(), handlers=[_IntoStructlog()], force=True)
 
 
@@ -127,8 +151,7 @@ class Telemetry:
             observed = self._observed[key] = REQUESTS.labels(route, key[1], str(status))
         observed.observe(seconds)
         caller = scope.get("caller")
-        log.info(
-            "request",
+        requests.write(
             request_id=scope["request_id"].decode(),
             method=key[1],
             route=route,

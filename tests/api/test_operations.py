@@ -1,17 +1,18 @@
 """For those who run the service: alive, ready, measured, logged; and nothing personal in any of it."""
 
+import io
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 
 import pytest
-import structlog
 
 import api.telemetry
 from ledger.migrating import migrate
-from tests.api.serving import Service, event, fresh, grant, purchase
+from tests.api.serving import Service, await_that, event, fresh, grant, purchase
 from tests.postgres import NEWEST, create_database
 
 
@@ -77,17 +78,12 @@ def test_an_unknown_method_or_path_makes_no_series_of_its_own(service):
 
 
 @pytest.fixture
-def logged(monkeypatch):
-    """The log lines of requests, as they would be written."""
-    lines = []
-    renderer = structlog.processors.JSONRenderer()
-
-    class Lines:
-        def __getattr__(self, level):
-            return lambda event, **fields: lines.append(renderer(None, level, {"event": event, **fields}))
-
-    monkeypatch.setattr(api.telemetry, "log", Lines())
-    return lines
+def logged():
+    """The log lines of requests, as they are written."""
+    out = io.BytesIO()
+    api.telemetry.requests.configure(logging.INFO, out)
+    yield lambda: out.getvalue().decode()
+    api.telemetry.requests.configure(logging.WARNING, out)
 
 
 def test_a_request_is_logged_by_route_with_its_id_and_nobodys_name(service, shop, customer, logged):
@@ -97,13 +93,15 @@ def test_a_request_is_logged_by_route_with_its_id_and_nobodys_name(service, shop
     shop.post(sent, headers={"X-Request-Id": "mine.1"})
     answer = shop.client.get(shop.customer(customer), params={"as_of": secret})
     shop.client.get("/nowhere/" + secret)
-    lines = [json.loads(line) for line in logged]
-    assert [line["event"] for line in lines] == ["request"] * 3
+    await_that(lambda: logged().count("\n") == 3)
+    lines = [json.loads(line) for line in logged().splitlines()]
+    assert [(line["event"], line["level"]) for line in lines] == [("request", "info")] * 3
     assert (lines[0]["request_id"], lines[0]["status"], lines[0]["method"]) == ("mine.1", 201, "POST")
     assert lines[0]["route"] == "/v1/programs/{program}/events"
+    assert lines[0]["timestamp"].endswith("Z")
     assert lines[1]["request_id"] == answer.headers["x-request-id"]
     for private in (customer, secret, shop.service.admin_key, sent["data"]["order_id"], "root"):
-        assert private not in "".join(logged)
+        assert private not in logged()
 
 
 @pytest.mark.parametrize("sent", ["a b", "x" * 65, "ü", ""])
