@@ -155,19 +155,25 @@ async def decoded_records(stored: list[StoredRecord]) -> list[Record]:
 
 
 async def read_program(conn: Connection, log_id: int, stream_id: UUID, known: ProgramHead | None) -> ProgramHead:
-    """The program's own head, folding what was written since the one that is known.
+    """The program's own head: the known one, folded on with what was written since.
+
+    Where what is known is no part of the log any more, as after a restore, everything is folded again.
 
     Raises:
         StreamUnreadable
     """
     known = known or ProgramHead(0, None, ProgramState())
-    stored = await store.read_stream(conn, log_id, stream_id, after=known.version)
-    if not stored:
+    head = (await store.read_heads(conn, log_id, [stream_id])).get(stream_id)
+    if (known.version, known.hash) == ((head.version, head.head_hash) if head is not None else (0, None)):
         return known
+    stored = await store.read_stream(conn, log_id, stream_id, after=known.version)
+    records = await decoded_records(stored)
+    if known.version and not (records and records[0].prev == (known.hash or b"").hex()):
+        return await read_program(conn, log_id, stream_id, None)
     state = known.state
-    for record in await decoded_records(stored):
+    for record in records:
         state = programs.evolve(state, record)
-    return ProgramHead(state.version, leaf_hash(stored[-1].record), state)
+    return ProgramHead(state.version, leaf_hash(stored[-1].record) if stored else None, state)
 
 
 def _is_ours(head: store.Head) -> bool:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 from ledger.errors import DatabaseUnavailable
-from ledger.store import Connection, Pool
+from ledger.store import Pool
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 
 CONNECT_SECONDS_MAX = 5.0
 

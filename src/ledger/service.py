@@ -210,7 +210,8 @@ class Ledger:
             ProgramUnknown, DatabaseUnavailable
         """
         if name not in self._programs and _NAME.match(name):
-            row = await store.read_log_of(self.pool, name)
+            async with lent(self.pool) as conn:
+                row = await store.read_log_of(conn, name)
             if row is not None:
                 await self._opened(row)
         return self.program(name)
@@ -276,8 +277,11 @@ class Ledger:
         """What must hold before the service takes requests; all false where the database cannot be asked."""
         names = ("migrated", "encoding", "durable", "primary")
         try:
-            row = await self.pool.fetchrow(_READY)
-        except UNREACHABLE:
+            async with lent(self.pool) as conn:
+                row = await conn.fetchrow(_READY)
+        except (DatabaseUnavailable, *UNREACHABLE):
+            row = None
+        if row is None:
             return dict.fromkeys((*names, "writers"), False)
         checks = {name: bool(row[name]) for name in names[1:]}
         writers = bool(self._programs) and all(program.writer.alive for program in self._programs.values())
@@ -291,7 +295,9 @@ class Ledger:
 
     async def _look(self) -> None:
         """Open the programs this process does not know yet; see whether the others have new rules."""
-        for row in await store.list_logs(self.pool):
+        async with lent(self.pool) as conn:
+            logs = await store.list_logs(conn)
+        for row in logs:
             program = self._programs.get(row.program)
             if program is None:
                 await self._opened(row)
@@ -348,7 +354,8 @@ class Ledger:
             await program.appended.wait()
             program.appended.clear()
             with suppress(DatabaseUnavailable):
-                await store.notify_stock_readers(self.pool, program.name)
+                async with lent(self.pool) as conn:
+                    await store.notify_stock_readers(conn, program.name)
             await asyncio.sleep(ANNOUNCE_SECONDS)
 
     def _begin(self, work: Any) -> None:

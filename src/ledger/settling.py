@@ -23,6 +23,7 @@ SETTLE_SECONDS_MAX = 5.0
 """How long an unknown outcome is asked after; then its senders are told to send again."""
 
 _PAUSE_SECONDS = 0.1
+_ASK_SECONDS_MAX = 15.0
 
 log = structlog.get_logger("writer")
 
@@ -119,10 +120,11 @@ class Settler:
         deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS_MAX
         while True:
             try:
-                return await self._found(batch)
-            except DatabaseUnavailable:
+                async with asyncio.timeout(_ASK_SECONDS_MAX):
+                    return await self._found(batch)
+            except (DatabaseUnavailable, TimeoutError) as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise
+                    raise DatabaseUnavailable(reason="the outcome of an append could not be asked for") from error
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _found(self, batch: Batch) -> dict[int, int]:
@@ -180,10 +182,10 @@ class Settler:
     async def _answer_known(self, items: list[Pending]) -> None:
         """A replay is answered before a precondition or a right; what is not known gets its own error, or another try."""
         try:
-            async with lent(self._pool) as conn:
+            async with asyncio.timeout(_ASK_SECONDS_MAX), lent(self._pool) as conn:
                 found = await known.find(conn, self._log_id, items)
-        except DatabaseUnavailable as error:
-            self.fail(items, error)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            self.fail(items, DatabaseUnavailable(reason=str(error)))
             return
         except Exception:
             log.exception("look_up_failed")

@@ -43,6 +43,9 @@ STARVED = 2
 STARVED_AT_ONCE = 100
 """Commands decided under the lock at once: every other writer waits meanwhile."""
 
+READ_SECONDS_MAX = 30.0
+"""The longest a batch waits for what it must read; a network that swallows everything is a database that is away."""
+
 FAILED_SECONDS = 0.2
 """A pause after what nobody foresaw: a fault that stays must not burn a processor and fill the log."""
 
@@ -175,7 +178,7 @@ class Writer:
         while not self._closing or self._waiting or self._sent is not None:
             try:
                 await self._step()
-            except DatabaseUnavailable as error:
+            except LedgerError as error:
                 await self._give_up(error)
             except Exception:
                 log.exception("writer_failed")
@@ -222,10 +225,14 @@ class Writer:
         if not self._portion:
             return False
         try:
-            await self._decide(batch, self._portion)
-        except DatabaseUnavailable as error:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                await self._decide(batch, self._portion)
+        except (DatabaseUnavailable, TimeoutError) as error:
             await self._reading.drop()
-            self._settler.fail([*batch.withdraw(None), *self._portion], error)
+            lost = (
+                error if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable(reason="a read took too long")
+            )
+            self._settler.fail([*batch.withdraw(None), *self._portion], lost)
         self._portion = []
         return True
 

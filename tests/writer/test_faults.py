@@ -17,7 +17,7 @@ from ledger.embedded import EmbeddedPostgres
 from ledger.errors import DatabaseUnavailable
 from ledger.migrating import migrate
 from ledger.writer import Writer
-from tests.builders import event, purchase, refunded
+from tests.builders import event, published, purchase, refunded, rules
 from tests.postgres import Database, create_database
 from tests.writer.proxy import Place, Wire, wire_to
 from tests.writer.shop import Shop, codes, command, grant, open_shop, receipt_of, redeem, until
@@ -266,3 +266,25 @@ async def _until_answered(writer: Writer, posts: list[Command]) -> list[Answer]:
         if not any(isinstance(answer.error, DatabaseUnavailable) for answer in answers):
             return answers
         await asyncio.sleep(0.01)
+
+
+async def test_a_writer_goes_on_after_the_log_was_restored_to_an_earlier_state(shop: Shop, migrated_database: Database):
+    """What it knows of the program and of heads is of a history that is not. Planted bug: reading on from what is known."""
+    writer = await shop.writer()
+    twice = rules({"id": "base", "on": "purchase.recorded", "points_per_unit": "2"})
+    await writer.post([command(grant(10))])
+    await writer.post([command(published(twice, "2026-02-01")), command(grant(10))])
+    with psycopg.connect(migrated_database.superuser_url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM events WHERE position > 2")
+        connection.execute("UPDATE logs SET next_position = 3")
+        connection.execute(
+            "UPDATE streams AS s SET version = e.version, state_schema = 0, state = NULL, "
+            "head_hash = sha256('\\x00'::bytea || convert_to(e.record::text, 'UTF8')) "
+            "FROM (SELECT DISTINCT ON (stream_id) * FROM events ORDER BY stream_id, version DESC) AS e "
+            "WHERE e.stream_id = s.stream_id"
+        )
+    posts = [command(purchase("SO-1", 1000, "2026-02-02")), command(grant(1))]
+    assert codes(await writer.post(posts)) == ["recorded"] * 2
+    assert await shop.points() == 21
+    assert [version.version for version in writer.program.state.rules.versions] == [1]
