@@ -75,8 +75,11 @@ def _named(record: Line) -> str:
     """What the record says of itself, in short."""
     data = record["data"]
     named = next((str(data[name]) for name in _NAMES if name in data), "")
-    amount = data.get("total", data.get("amount"))
-    return named if amount is None else f"{named}: {amount:,} {data.get('currency', '')}".rstrip()
+    amount, currency = (
+        data.get("total", data.get("amount")),
+        data.get("currency") or record.get("derived", {}).get("currency"),
+    )
+    return named if amount is None or currency is None else f"{named}: {shown(amount, currency)} {currency}"
 
 
 def _moved(posting: Line) -> str:
