@@ -113,9 +113,9 @@ class _Sender:
         self.statuses: Counter[str] = Counter()
 
     async def send(self, request: bytes, due: float) -> None:
-        while (wait := due - time.perf_counter()) > 0:  # noqa: ASYNC110 - as long as that, and no longer
+        while (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
-        while not self._idle:  # noqa: ASYNC110 - a millisecond's patience is what is wanted
+        while not self._idle:
             await asyncio.sleep(0.001)
         connection = self._idle.pop()
 
@@ -127,7 +127,7 @@ class _Sender:
         connection.send(request, answered)
 
     async def end(self) -> None:
-        while len(self._idle) < self._connections:  # noqa: ASYNC110 - once, at the end
+        while len(self._idle) < self._connections:
             await asyncio.sleep(0.01)
 
 

@@ -104,13 +104,23 @@ class Followed:
 
 
 async def _page(conn: Connection, book: Book, after: int, limit: int) -> AsyncIterator[bytes]:
-    while limit > 0:
-        piece = await store.read_log(conn, book.log_id, after=after, limit=min(limit, PIECE_RECORDS))
-        if not piece:
-            return
-        yield b"".join(line_bytes(stored) + b"\n" for stored in piece)
-        after = piece[-1].position
-        limit -= len(piece)
+    """A page in pieces; while one is being sent the next one is read."""
+
+    def read(after: int, limit: int) -> "asyncio.Task[list[StoredRecord]]":
+        return asyncio.create_task(store.read_log(conn, book.log_id, after=after, limit=min(limit, PIECE_RECORDS)))
+
+    reading = read(after, limit)
+    try:
+        while piece := await reading:
+            limit -= len(piece)
+            is_last = limit == 0 or len(piece) < PIECE_RECORDS  # positions are gapless: a short piece is the log's end
+            if not is_last:
+                reading = read(piece[-1].position, limit)
+            yield b"".join(line_bytes(stored) + b"\n" for stored in piece)
+            if is_last:
+                return
+    finally:
+        reading.cancel()
 
 
 def _event(stored: StoredRecord) -> bytes:

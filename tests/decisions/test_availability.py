@@ -194,11 +194,11 @@ def test_earned_points_wait(scenario):
         lambda: given(TWO_LINES).when(delivered("SO-1", "2026-03-05")).then().derived(moved=[0]),
     ),
     (
-        "the moved lot keeps grant, expiry and reason",
+        "the moved lot keeps its expiry, however late the delivery",
         lambda: (
-            given(TWO_LINES, availability=AFTER_DELIVERY, expiry=MONTHLY)
-            .when(delivered("SO-1", "2026-03-05"))
-            .lots("2.1 100/100 from 2026-03-05 until 2026-04-01")
+            given(TWO_LINES, availability=AFTER_DELIVERY, expiry={"kind": "end_of_month", "n": 1})
+            .when(delivered("SO-1", "2026-04-05"))
+            .lots("2.1 100/100 from 2026-04-05 until 2026-05-01")
         ),
     ),
     (

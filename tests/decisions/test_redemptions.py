@@ -1,6 +1,6 @@
 """`points.redeemed`, `points.redemption_reversed`, `points.adjusted`: out of lots, back into them, by hand."""
 
-from tests.builders import adjusted, at, clock_runs, given_back, granted, opened, redeemed, rules
+from tests.builders import adjusted, at, clock_runs, given_back, granted, opened, purchase, redeemed, rules
 from tests.given import given, table
 
 SOON, LATER = "2026-04-01T00:00:00Z", "2026-05-01T00:00:00Z"
@@ -269,6 +269,14 @@ def test_a_setting_says_what_comes_back_where_the_expiry_has_passed(scenario):
             .when(adjusted(-101, "2026-03-04"))
             .refused("insufficient_points", available=100, requested=101)
             .nothing_changed()
+        ),
+    ),
+    (
+        "less does not take what waits",
+        lambda: (
+            given(purchase("SO-1", 900, "2026-03-01"), availability={"kind": "after_delivery"})
+            .when(adjusted(-1, "2026-03-04"))
+            .refused("insufficient_points", available=0, requested=1)
         ),
     ),
     (

@@ -14,14 +14,17 @@ from ledger.instants import MINUTE, parse
 from tests.builders import (
     MemoryLedger,
     clock_runs,
+    earns,
     event,
     given_back,
     granted,
     line,
+    opened,
     purchase,
     redeemed,
     refunded,
     registered,
+    returned,
     rules,
 )
 from tests.given import code_of, given, run
@@ -264,6 +267,30 @@ def test_what_was_waited_for_has_that_business_key():
     assert arrived.records[-1].reference == refused.value.waits_for
     assert code_of(refused.value) == "purchase_unknown"
     ledger.post(refunded("SO-2", 1, NOW))
+
+
+MOST = 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    ("before", "posted"),
+    [
+        ([granted(MOST, "2026-03-01")], granted(1, "2026-03-02")),
+        ([purchase("SO-1", MOST, "2026-03-01")], purchase("SO-2", 1, "2026-03-02")),
+        ([], purchase("SO-1", MOST, "2026-03-01")),
+        ([returned(("A", 1, MOST), time="2026-03-01")], returned(("A", 1, 1), time="2026-03-02")),
+        (
+            [opened("2026-03-01", history={"orders": MOST})],
+            opened("2026-03-02", history={"orders": 1}, part=2),
+        ),
+    ],
+    ids=["balance", "money", "points by a rule", "money returned", "orders"],
+)
+def test_what_would_not_be_exact_in_every_reader_is_refused(before, posted):
+    """Planted: no bound; beyond 2^64 the bytes could not be written at all, and the writer would fall over it."""
+    exact = rules(earns("200") if posted.data.get("order_id") == "SO-1" else earns())
+    found = given(*before, document=exact).when(posted)
+    found.refused("limit_reached", limit=MOST).nothing_changed()
 
 
 def test_a_refused_event_leaves_room_for_the_next():

@@ -2,6 +2,7 @@
 
     skew_seconds   its clock is so much ahead of the machine's
     look_seconds   how often its clock and its retrying look, instead of every second or minute
+    starved        so often stale, and a unit is decided under the log's lock; 2 where nothing is said
     step           the number of the suspension (of the writer, its append, its look-ups, the clock and the retrying, counted
                    together) at which `does` happens: every state between two awaits is met by some number
     does           "die"         SIGKILL at that point: what was to be sent has not been sent
@@ -26,6 +27,7 @@ import psycopg
 
 import ledger.clock
 import ledger.policies.retrying
+import ledger.writer
 from ledger.appending import Appender
 from ledger.clock import Clock
 from ledger.policies.retrying import Retrying
@@ -48,6 +50,8 @@ def install(faults: dict[str, Any]) -> Callable[[], int]:
     """Patch this process; returns its clock."""
     if "look_seconds" in faults:
         ledger.clock.LOOK_SECONDS = ledger.policies.retrying.LOOK_SECONDS = faults["look_seconds"]
+    if "starved" in faults:
+        ledger.writer.STARVED = faults["starved"]
     if "step" in faults:
         _step_through(faults)
     skew = int(faults.get("skew_seconds", 0) * 1_000_000)

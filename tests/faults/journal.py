@@ -59,7 +59,6 @@ class Entry:
         """The attempts that were answered with what became of the event."""
         return [attempt for attempt in self.attempts if attempt.response and attempt.response.status in DECIDED]
 
-
     @property
     def acknowledged_at(self) -> float | None:
         """When its sender was first told that it is in the log."""
@@ -69,9 +68,16 @@ class Entry:
 
 @dataclass
 class Journal:
-    """All entries of a test, whoever sent them."""
+    """All entries of a test, whoever sent them.
+
+    Attributes:
+        decided: how many answers said what became of an event. answered_since: the latest sending that got one.
+        cuts: answers that did not come. put_off: answers that told to send again.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    decided: int = 0
+    answered_since: float = 0.0
     cuts: int = 0
     put_off: int = 0
 
@@ -105,7 +111,7 @@ class Journal:
         entry.attempts.append(attempt)
         if attempt.response is not None:
             _check(attempt.response, entry)
-            self.put_off += attempt.response.status in SEND_AGAIN
+            self._count(attempt)
         return attempt.response
 
     async def send_batch(self, entries: list[Entry], client: Client) -> list[Response] | None:
@@ -124,6 +130,7 @@ class Journal:
             attempt.ended_at = ended_at
             attempt.response = None if item is None else _of_item(item, entry)
             entry.attempts.append(attempt)
+            self._count(attempt)
         return None if whole is None else [attempt.response for attempt in attempts if attempt.response]
 
     async def deliver(self, entry: Entry, clients: Iterator[Client]) -> Response:
@@ -134,6 +141,15 @@ class Journal:
                 return response
             await asyncio.sleep(PAUSE_SECONDS)
         raise AssertionError("no clients")
+
+    def _count(self, attempt: Attempt) -> None:
+        if attempt.response is None:
+            return
+        if attempt.response.status in SEND_AGAIN:
+            self.put_off += 1
+        else:
+            self.decided += 1
+            self.answered_since = max(self.answered_since, attempt.sent_at)
 
     @property
     def unknown(self) -> list[Entry]:

@@ -90,7 +90,11 @@ class Worker:
 
     def _refund_first(self) -> Entry:
         self._number += 1
-        order, customer, total = f"{self._seed}-{self._number}", f"r-{self._seed % 3}", self._dice.randrange(2, 40) * 100
+        order, customer, total = (
+            f"{self._seed}-{self._number}",
+            f"r-{self._seed % 3}",
+            self._dice.randrange(2, 40) * 100,
+        )
         refund = {"refund_id": order, "order_id": order, "amount": self._dice.randrange(1, total // 100) * 100}
         purchase = {"order_id": order, "currency": "CNY", "total": total}
         entry = self._journal.enter("purchase.refunded", customer, refund)
@@ -121,7 +125,8 @@ class Crowd:
     ) -> None:
         self._going = True
         self._workers = [
-            Worker(journal, [make() for make in connect], seed * 1000 + number, exotic=exotic) for number in range(count)
+            Worker(journal, [make() for make in connect], seed * 1000 + number, exotic=exotic)
+            for number in range(count)
         ]
         self._tasks = [asyncio.create_task(worker.run(lambda: self._going)) for worker in self._workers]
 

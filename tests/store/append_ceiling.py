@@ -6,13 +6,14 @@ The ceiling other figures are compared with, so it is measured on the same table
 """
 
 import argparse
-import asyncio
 import random
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import uvloop
 
 from ledger import store
 from ledger.records import customer_stream_id, leaf_hash, program_stream_id
@@ -160,4 +161,4 @@ if __name__ == "__main__":
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1_000])
     parser.add_argument("--customers", type=int, default=None)
     given = parser.parse_args()
-    asyncio.run(_main(given.url, given.records, given.batch_sizes, given.customers))
+    uvloop.run(_main(given.url, given.records, given.batch_sizes, given.customers))

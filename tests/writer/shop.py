@@ -150,7 +150,7 @@ async def open_shop(url: str, *, document: dict[str, Any] | None = None) -> Shop
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to be so, giving everything else its turn."""
-    while not condition():  # noqa: ASYNC110 - what is waited for raises no event
+    while not condition():
         await asyncio.sleep(0.001)
 
 

@@ -67,7 +67,7 @@ async def test_what_a_process_left_behind_is_tried_after_a_restart(shop: Shop):
 
 
 async def _settled(shop: Shop, refund: Command) -> None:
-    while (kept := await shop.refusal(refund)) is None or kept.status != "settled":  # noqa: ASYNC110 - it asks
+    while (kept := await shop.refusal(refund)) is None or kept.status != "settled":
         await asyncio.sleep(0)
 
 

@@ -151,7 +151,7 @@ async def test_it_is_ready_while_the_database_is_and_not_else(ledgers: Ledgers):
         assert isinstance(answer.error, DatabaseUnavailable)
         wire.mend()
         posted = command(grant(1))
-        while (await ledger.post("default", posted)).error is not None:  # noqa: ASYNC110 - it posts
+        while (await ledger.post("default", posted)).error is not None:
             await asyncio.sleep(0)
         assert (await ledger.ready())["writers"]
 

@@ -10,10 +10,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory
-from ledger.errors import TooManyLots
+from ledger.errors import LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable
+from ledger.money import AMOUNT_MAX
 from ledger.records import Lot, Posting, Record, customer_stream_id
 from ledger.rules import RuleVersion
 
@@ -105,7 +106,7 @@ class Unit:
         """Write the reversed expiries, then the event's own record, and hand over the unit.
 
         Raises:
-            TooManyLots: the account would hold more open lots than a stream may.
+            LimitReached: a balance or total would not be exact in every JSON reader.
         """
         planned = self.account.version + 1
         for (expires_at, version), lots in self._reversals_by_expiry().items():
@@ -134,6 +135,7 @@ class Unit:
             reference=reference,
         )
         self._write(own)
+        _check_exact(self.account, own.balances)
         return Decision(self.records, self.account)
 
     def join_lots(self, asset: str) -> None:
@@ -293,6 +295,13 @@ def due_id(program: str, subject: str, what: str, instant: int, version: int) ->
     """Id of a record that time brings: the same whoever writes it, and another for a lot reopened since."""
     stream = customer_stream_id(program, subject)
     return uuid5(NAMESPACE_URL, f"{stream}/{what}/{show(instant)}/{version}")
+
+
+def _check_exact(account: Account, balances: dict[str, int]) -> None:
+    totals = account.totals
+    amounts = (*balances.values(), *totals.gross.values(), *totals.net.values(), totals.orders)
+    if max(amounts) > AMOUNT_MAX or min(amounts) < -AMOUNT_MAX:
+        raise LimitReached("A balance or total of this customer would be larger than 2^53 - 1.", limit=AMOUNT_MAX)
 
 
 def _renumbered(posting: Posting, planned: int, version: int) -> Posting:
