@@ -97,8 +97,12 @@ def check_size(event: Any) -> None:
 
     Raises:
         EventTooLarge: with its size.
+        FormError: it nests deeper than can be written again, which is far deeper than any event.
     """
-    size = len(orjson.dumps(event))
+    try:
+        size = len(orjson.dumps(event))
+    except orjson.JSONEncodeError:
+        raise FormError("The event is nested too deeply.", errors=[{"pointer": "", "reason": "too deep"}]) from None
     if size > EVENT_BYTES_MAX:
         raise EventTooLarge(bytes=size, bytes_max=EVENT_BYTES_MAX)
 

@@ -34,6 +34,9 @@ from ledger.service import Ledger
 GROUPS_MAX = 4
 """Groups of lines that may wait for their answers; a group is what one read of the socket gave, some 64 KiB."""
 
+GROUP_LINES_MAX = 1_000
+"""Of the shortest lines a read gives tens of thousands: their answers would fill the memory."""
+
 PATIENCE_SECONDS = 30.0
 """How long a stream of lines waits by itself for a full queue or a database that is away."""
 
@@ -129,7 +132,8 @@ class LinesAnswer:
         try:
             async for lines in body:
                 await self._keys.caller(scope)
-                await self._groups.put(self._posted(lines))
+                for start in range(0, len(lines), GROUP_LINES_MAX):
+                    await self._groups.put(self._posted(lines[start : start + GROUP_LINES_MAX]))
         except Exception as error:  # noqa: BLE001 - the answering side says what it means
             await self._groups.put(error)
         else:

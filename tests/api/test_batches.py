@@ -83,6 +83,16 @@ def test_an_event_of_a_batch_may_have_48_kib(shop, customer):
     assert (too_long["problem"]["status"], too_long["problem"]["code"]) == (413, "event_too_large")
 
 
+def test_an_event_nested_too_deeply_is_refused_alone(shop, customer):
+    """Planted: its size taken without care; seen (500 for the whole batch)."""
+    deep = b"[" * 300 + b"]" * 300
+    body = b'[{"id":"x","data":%s},%s]' % (deep, json.dumps(purchase(customer)).encode())
+    refused, recorded = shop.client.post(shop.events, content=body, headers=BATCH).json()
+    assert (refused["status"], refused["problem"]["status"], recorded["status"]) == ("refused", 400, "recorded")
+    single = shop.client.post(shop.events, content=deep, headers={"Content-Type": "application/cloudevents+json"})
+    assert single.status_code == 400
+
+
 def test_what_is_no_array_is_no_batch(shop, customer):
     for body in (purchase(customer), None, 5):
         answer = shop.client.post(shop.events, content=json.dumps(body), headers=BATCH)

@@ -127,6 +127,21 @@ def test_order_of_arrival_is_kept(shop, customer):
     assert shop.client.get(shop.customer(customer)).json()["balances"] == {"points": 0}
 
 
+def test_the_shortest_lines_are_posted_in_groups(shop, monkeypatch):
+    """Planted: a whole read posted at once; seen."""
+    sizes = []
+    ledger = shop.service.app.state.ledger
+
+    async def post_many(_program, commands):
+        sizes.append(len(commands))
+        return [Answer(None, one) for one in commands]
+
+    monkeypatch.setattr(type(ledger), "post_many", lambda _self, program, commands: post_many(program, commands))
+    *refused, last = post_lines(shop, b"1\n" * 5_000)
+    assert last["summary"]["read"] == len(refused) == 5_000
+    assert max(sizes) <= api.lines.GROUP_LINES_MAX
+
+
 def test_if_match_does_not_go_with_lines(shop, customer):
     answer = shop.client.post(shop.events, content=body_of([purchase(customer)]), headers={**NDJSON, "If-Match": '"0"'})
     assert (answer.status_code, answer.json()["code"]) == (400, "if_match_malformed")
