@@ -180,7 +180,11 @@ def test_two_parts_of_one_order_joined_again_are_taken_once(few_lots):
         availability={"kind": "after_delivery"},
     )
     assert lots_of(before.ledger)[0] == "6.2 10/10"
-    before.when(refunded("SO-1", 1000, "2026-04-15")).then("10 points customer:points -> program:reversed of 6.2:10")
+    before.ledger.post(redeemed("R", 4, "2026-04-14"))
+    before.when(refunded("SO-1", 1000, "2026-04-15")).then(
+        "6 points customer:points -> program:reversed of 6.2:6",
+        "4 points customer:points -> program:reversed of 4.1:1 5.1:2 6.1:1",
+    )
 
 
 def test_what_expired_of_a_joined_lot_counts_once(few_lots):
