@@ -14,7 +14,7 @@ Lock order everywhere: the log's row, then heads, then counters.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -311,16 +311,22 @@ class Writer:
         except OutcomeUnknown:
             await self._reading.drop()
             await self._settler.settle_unknown(batch)
+            settled = {id(item) for item in (*batch.items, *batch.unwritten)}
+            self._put_back(item for item in self._portion if id(item) not in settled)
         except BatchUnwritable:
             for item in self._portion:
                 item.staleness = 0  # without the lock the batch can be halved
+            self._put_back(self._portion)
         else:
             await self._settler.settle(batch, outcomes, self._reading)
             self._settler.answer_recorded()
             self.on_append(self._appender.next_position)
             self.on_awakened()
-        self._settler.again(item for item in self._portion if item.stage == "at_hand")
         self._filled, self._portion = None, []
+
+    def _put_back(self, items: Iterable[Pending]) -> None:
+        """Let commands be decided again that nobody has answered, put back or taken to the log to look them up."""
+        self._settler.again([item for item in items if item.stage == "at_hand"])
 
     async def _decided_under_lock(self, conn: store.Connection, items: Sequence[Pending]) -> Batch:
         """A batch decided and serialised on what the log holds and will hold until the lock is gone."""
