@@ -45,7 +45,7 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_from_an_empty_database_to_a_checked_import(ledger: Run, files: Path):
-    assert "run `ledger migrate`" in ledger("check", status=1).stderr
+    assert "run `ledger migrate`" in ledger("check", status=2).stderr
     migrated = ledger("migrate")
     assert "migrated to revision" in migrated.stdout
     key_file = files / "data" / "admin.key"
@@ -183,12 +183,10 @@ def test_heads_are_folded_again_and_the_check_names_the_first_difference(ledger:
             "there is no file odd; shipped with the ledger are online_retail.yaml",
         ),
         (("replay", "nobody"), "no embedded database in"),
-        (("check",), "no embedded database in"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line(ledger: Run, tmp_path: Path, arguments, line):
-    status = 1
-    done = ledger(*arguments, status=status, database_url="", data_dir=tmp_path / "none")
+    done = ledger(*arguments, status=1, database_url="", data_dir=tmp_path / "none")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("ledger: ")
@@ -201,8 +199,13 @@ def test_a_database_that_is_not_there_is_said_in_one_line_without_its_password(l
     assert done.stderr.count("\n") == 1
 
 
+def test_a_check_that_cannot_be_done_has_a_status_of_its_own(ledger: Run, tmp_path: Path):
+    done = ledger("check", status=2, database_url="", data_dir=tmp_path / "none")
+    assert done.stderr.startswith("ledger: could not check: no embedded database in")
+
+
 def test_a_misspelt_setting_is_refused(ledger: Run):
-    assert "unknown setting LEDGER_PROT: did you mean LEDGER_PORT?" in ledger("check", status=1, prot=1).stderr
+    assert "unknown setting LEDGER_PROT: did you mean LEDGER_PORT?" in ledger("check", status=2, prot=1).stderr
 
 
 @pytest.mark.parametrize("command", [(), ("serve",), ("import",), ("check",), ("keys", "create"), ("rules", "diff")])

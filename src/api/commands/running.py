@@ -25,7 +25,20 @@ GC_ALLOCATIONS = 200_000
 FAILED = 1
 INTERRUPTED = 130
 
-EXPECTED = (SettingsError, EmbeddedError, NotReady, MappingError, FileError, InvariantBroken)
+EXPECTED = (
+    SettingsError,
+    EmbeddedError,
+    NotReady,
+    MappingError,
+    FileError,
+    LedgerError,
+    InvariantBroken,
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+"""What may go wrong; anything else is a fault of ours and shows where."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -49,30 +62,29 @@ def with_one_line(command: Callable[[], None]) -> int:
     """Run a command; the exit status. What can be expected to go wrong is said in one line."""
     try:
         command()
-    except EXPECTED as error:
-        fail(str(error))
-    except LedgerError as error:
-        fail(sentence(error))
-    except DBAPIError as error:
-        fail(f"the database said no: {error.orig}")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        fail(f"the database said no: {error}")
     except BrokenPipeError:
         return FAILED  # who read our output has gone
-    except OSError as error:
-        fail(str(error))
+    except EXPECTED as error:
+        fail(sentence(error))
+        return FAILED
     except KeyboardInterrupt:
         fail("interrupted")
         return INTERRUPTED
-    else:
-        return 0
-    return FAILED
+    return 0
 
 
-def sentence(error: LedgerError) -> str:
+def sentence(error: Exception) -> str:
     """An error with its details, for people."""
     if isinstance(error, DatabaseUnavailable) and "reason" in error.facts:
         return f"the database cannot be reached or cannot write: {error.facts['reason']}"
+    if isinstance(error, LedgerError):
+        return _with_details(error)
+    if isinstance(error, DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError):
+        return f"the database said no: {getattr(error, 'orig', error)}"
+    return str(error)
+
+
+def _with_details(error: LedgerError) -> str:
     faults = [f"{fault['pointer']} {fault['reason']}" for fault in getattr(error, "errors", ())]
     facts = [f"{name}: {value}" for name, value in error.facts.items()]
     details = "; ".join([*faults, *facts])

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import asyncpg
 import orjson
 import typer
 
@@ -10,10 +9,9 @@ from api import keys
 from api.commands.connecting import Database, connection, database, shown
 from api.commands.console import bar, fail, note, say, show_table
 from api.commands.options import JsonOption
-from api.commands.running import FAILED, collect_rarely, run, sentence
+from api.commands.running import EXPECTED, FAILED, collect_rarely, run, sentence
 from ledger import store
 from ledger.checking import LogReport, check
-from ledger.errors import DatabaseUnavailable
 from ledger.migrating import head_revision
 from ledger.migrating import migrate as bring_up_to_date
 from ledger.rebuilding import rebuild
@@ -62,8 +60,8 @@ def check_ledger(
     try:
         with database(Settings.from_environment()) as at:
             reports = run(_checked(at, program))
-    except (DatabaseUnavailable, asyncpg.PostgresError) as error:
-        fail(f"could not check: {sentence(error) if isinstance(error, DatabaseUnavailable) else error}")
+    except EXPECTED as error:
+        fail(f"could not check: {sentence(error)}")
         raise typer.Exit(NOT_CHECKED) from None
     unknown = set(program or ()) - {report.program for report in reports}
     if unknown:
