@@ -92,7 +92,8 @@ class Clock:
         while due := await self._due(until):
             early = [head for head in due if seen.get(head.stream_id) == head.version]
             fresh = [head for head in due if seen.get(head.stream_id) != head.version]
-            seen.update((head.stream_id, head.version) for head in fresh)
+            # What is as it was comes at once again, since the longest due come first: no more need be remembered.
+            seen = {head.stream_id: head.version for head in fresh}
             await self._correct(early, until)
             advanced += await self._advance(fresh, until)
         if advanced or until - self._marked_at >= MARK_SECONDS:
