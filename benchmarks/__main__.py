@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import figures, machine, report
+from benchmarks import figures, machine, report, wrk
 from benchmarks.bench import Bench
 from benchmarks.cluster import running_cluster
 from benchmarks.figures import Result
@@ -67,4 +67,7 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except wrk.WrkMissing as error:
+        sys.exit(str(error))

@@ -38,8 +38,10 @@ def measure(bench: Bench) -> list[Figure]:
             ended = asyncio.run(_watch(database, PART_SECONDS))
             parts.append(generator.result())
         after = _generator(bench, database, server).result()
+        memory = server.memory_mib()
     bench.cluster.drop(database)
-    return _figures(bench.due, ended - began, parts, after)
+    figures = _figures(bench.due, ended - began, parts, after)
+    return [*figures, Figure("memory of the server afterwards", memory, "MiB")]
 
 
 def _generator(bench: Bench, database: Database, server: Server) -> Generator:

@@ -11,7 +11,7 @@ from benchmarks.servers import ledger_servers
 
 TITLE = "Several server processes on one database"
 HOW = """\
-The same loads spread evenly over 1, 2 and 4 `ledger serve` on the same filled database: batches of 1,000 over 4 connections, and
+1, 2 and 4 `ledger serve` on the same filled database, each under the load that one gets: batches of 1,000 over 4 connections, and
 single posts over 64. Any server may post for any customer. On two cores more processes than one share what one had."""
 
 COUNTS = (1, 2, 4)
@@ -30,14 +30,14 @@ def measure(bench: Bench) -> list[Figure]:
 
 def _batches(bench: Bench, count: int) -> float:
     with ledger_servers(bench.cluster, bench.filled(), count) as servers:
-        return post_batches(bench, bench.filled(), servers, connections=4, size=1_000)
+        return post_batches(bench, bench.filled(), servers, connections=4 * count, size=1_000)
 
 
 def _singles(bench: Bench, count: int) -> float:
     requests = wrk.put_requests(bench.place("spread"), _requests(bench), generators=count)
     with ledger_servers(bench.cluster, bench.filled(), count) as servers:
         ports = [server.port for server in servers]
-        return wrk.run(ports, requests, connections=64, seconds=bench.seconds).per_second
+        return wrk.run(ports, requests, connections=64 * count, seconds=bench.seconds).per_second
 
 
 def _requests(bench: Bench) -> Iterator[bytes]:
