@@ -2,12 +2,19 @@
 
 import asyncio
 import json
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from api.importing import runner
 from ledger.answers import Answer
+from ledger.checking import check
+from ledger.embedded import EmbeddedPostgres
 from ledger.errors import DatabaseUnavailable, QueueFull
+from ledger.leasing import lent
+from ledger.migrating import migrate
 from ledger.service import Ledger
 from ledger.settings import Settings
 from tests.importing.conftest import MAPPING, RULES, Imported, content_of, csv_of
@@ -184,3 +191,31 @@ async def test_the_clock_is_held_while_history_is_posted(importing: Imported, mi
         instants = [record.instant for record in await importing.records()]
     assert summary.agrees
     assert instants == sorted(instants)
+
+
+@pytest.mark.slow
+async def test_a_database_that_dies_meanwhile_is_waited_for(
+    own_postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch
+):
+    """Killed after the second batch; what was on its way is settled or sent again, and all is there once."""
+    monkeypatch.setattr(runner, "BATCH", 50)
+    await asyncio.to_thread(migrate, own_postgres.owner_url)
+    count, settled = runner.Import._count, 0
+
+    async def killing(self, items, answers):
+        nonlocal settled
+        settled += 1
+        if settled == 2:
+            os.kill(own_postgres.pid, signal.SIGKILL)
+        await count(self, items, answers)
+
+    monkeypatch.setattr(runner.Import, "_count", killing)
+    rows = [f"{n},c{n % 7},2011-01-{1 + n // 40:02d} 10:{n % 40:02d},A,1,{n}.00" for n in range(500)]
+    async with Ledger.opened(Settings.model_validate({}), service_url=own_postgres.service_url, works=False) as ledger:
+        await ledger.publish("shop", RULES, actor="me")
+        importing = Imported(ledger, tmp_path)
+        summary = await importing.run(importing.table(csv_of(*rows)))
+        async with lent(ledger.pool) as conn:
+            reports = await check(conn)
+    assert (summary.recorded + summary.replayed, summary.refused, summary.agrees) == (500, {}, True)
+    assert [report.first for report in reports] == [None, None]

@@ -6,11 +6,13 @@ program's clock is held at the oldest time not posted yet, so that history does 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from time import monotonic
+from typing import TypeVar
 from uuid import UUID
 
 from api.importing.readers import Fault
@@ -26,6 +28,9 @@ from ledger.leasing import lent
 from ledger.money import exponent
 from ledger.records import source_key
 from ledger.service import Ledger, Program
+from ledger.store import StoredRecord
+
+T = TypeVar("T")
 
 BATCH = 1_000
 BATCHES_MAX = 3
@@ -158,8 +163,7 @@ class Import:
 
     async def _read_back(self, taken: dict[UUID, Item]) -> set[UUID]:
         """Count events as the ledger holds them; answers the keys that were found."""
-        async with lent(self._ledger.pool) as conn:
-            stored = await store.by_source_key(conn, self._program.log_id, taken)
+        stored = await _patiently(lambda: self._stored(taken))
         for key, record in stored.items():
             item = taken[key]
             if isinstance(item.command, Command):
@@ -167,9 +171,13 @@ class Import:
                 self.summary.add_stored(item.command.type, item.command.data, record.record)
         return set(stored)
 
+    async def _stored(self, keys: Iterable[UUID]) -> dict[UUID, StoredRecord]:
+        async with lent(self._ledger.pool) as conn:
+            return await store.by_source_key(conn, self._program.log_id, keys)
+
     async def _settle_waiting(self) -> None:
         """Try again what waited for something this very file brought; the rest goes on waiting in the ledger."""
-        await self._program.retrying.run_once()
+        await _patiently(self._program.retrying.run_once)
         keys = list(self._waiting)
         for start in range(0, len(keys), BATCH):
             arrived = await self._read_back({key: self._waiting[key][0] for key in keys[start : start + BATCH]})
@@ -188,7 +196,8 @@ class Import:
         oldest = min([self._source.oldest_left(), *(batch.oldest for batch in self._flying)])
         if self._clock_at + DAY <= oldest < NEVER:
             self._clock_at = oldest
-            await self._program.clock.run_once(min(oldest, self._ledger.now()))
+            with suppress(DatabaseUnavailable):  # the clock comes back to it
+                await self._program.clock.run_once(min(oldest, self._ledger.now()))
 
     def _exact(self, item: Item) -> Fraction | None:
         """The exact money of an order, in minor units."""
@@ -202,6 +211,18 @@ class Import:
         summary.rows_left_out = dict(tally.left_out)
         summary.lines_drawn_together = self._source.lines_drawn_together
         summary.seconds = seconds
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it, again and again while the database is away, until patience ends."""
+    deadline = monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await work()
+        except _TRANSIENT:
+            if monotonic() > deadline:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _details(error: LedgerError) -> str:
