@@ -61,8 +61,13 @@ def test_from_an_empty_database_to_a_checked_import(ledger: Run, files: Path):
     assert re.search(r"replayed +3\n", second.stdout)
     assert "money agrees" in second.stdout
 
+    (files / "yen.yaml").write_text(MAPPING.replace("GBP", "JPY"))
+    refused = ledger("import", orders, "-p", "shop", "-m", files / "yen.yaml", status=1).stderr
+    assert "ledger: the mapping's currency is JPY, program shop takes GBP" in refused
+
     replayed = ledger("replay", "c-1", "--program", "shop", "--as-of", "2011-02-01").stdout
     assert "15 points  program:issued:purchase → customer:points  (lot 1.1 until 2012-02-01T00:00:00Z)" in replayed
+    assert "as of 2011-02-01T23:59:59.999999Z: points 13" in replayed
     assert "gross 15.10, net 12.55 GBP" in replayed
     lines = [
         json.loads(line)

@@ -1,13 +1,15 @@
 """A mapping says what it means, or is refused with the key and the reason."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from api.documents import read_yaml
-from api.importing.mapping import MappingError, parse_mapping, read_mapping, shipped_or_file
+from api.importing.mapping import TESTS, Columns, Mapping, MappingError, parse_mapping, read_mapping, shipped_or_file
 from ledger.rules import read_document
 
+ROOT = Path(__file__).parents[2]
 LEAST = """
 source: /import/shop
 currency: EUR
@@ -72,3 +74,16 @@ def test_the_shipped_rules_are_a_rules_document():
     document = read_document(read_yaml(shipped_or_file(Path("online_retail_rules"))))
     assert document.program.time_zone == "Europe/London"
     assert [rule.id for rule in document.earning] == ["base"]
+
+
+def test_the_mapping_the_document_shows_is_one_as_it_stands():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "IMPORT.md").read_text(), re.DOTALL)
+    mapping = parse_mapping("".join(blocks).encode(), "IMPORT.md")
+    assert mapping.cancellation is not None
+    assert [out.reason for out in mapping.leave_out] == ["no customer", "nothing bought"]
+
+
+def test_the_document_describes_every_key_of_a_mapping():
+    text = (ROOT / "docs" / "IMPORT.md").read_text()
+    shown = {*Mapping.model_fields, *Columns.model_fields, *TESTS}
+    assert not {key for key in shown if not re.search(rf"`{key}`|^ *{key}:|`{key}: ", text, re.MULTILINE)}

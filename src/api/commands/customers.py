@@ -1,4 +1,4 @@
-"""`ledger replay`: a customer's records in order, each with what it moved and the balances after it."""
+"""`ledger replay`: a customer's records in order, each with what it moved and the balances it left."""
 
 from typing import Annotated, Any
 
@@ -34,7 +34,10 @@ def replay(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Replay a customer's history: every record, what it moved, and the balances after it."""
+    """Replay a customer's history: every record, what it moved, the balances after it, and what they came to.
+
+    With --json every record carries the whole state after it at --as-of, as over HTTP.
+    """
     with database(Settings.from_environment()) as at:
         run(_replay(at, program, customer, as_of, known_at, as_json=as_json))
 
@@ -60,9 +63,9 @@ async def _replay(
 
 
 def _rows(line: Line) -> list[tuple[object, ...]]:
-    """A record, then its postings below it."""
+    """A record with the balances it recorded, then its postings below it."""
     record = orjson.loads(orjson.dumps(line["record"]))
-    balances = ", ".join(f"{asset} {amount:,}" for asset, amount in line["state"]["balances"].items())
+    balances = _balances(record["balances"])
     first = (record["version"], line["position"], record["time"], record["type"], _named(record), balances)
     moved = [("", "", "", "", _moved(posting), "") for posting in record["postings"]]
     return [first, *moved, *(("", "", "", "", f"note: {note['code']}", "") for note in record.get("notes", ()))]
@@ -82,6 +85,10 @@ def _named(record: Line) -> str:
     return named if amount is None or currency is None else f"{named}: {shown(amount, currency)} {currency}"
 
 
+def _balances(balances: Line) -> str:
+    return ", ".join(f"{asset} {amount:,}" for asset, amount in balances.items())
+
+
 def _moved(posting: Line) -> str:
     lots = ", ".join(
         f"{lot} −{amount:,}" if posting["from"].startswith("customer:") else f"{lot} +{amount:,}"
@@ -96,7 +103,8 @@ def _moved(posting: Line) -> str:
 def _show(rows: list[tuple[object, ...]], state: Line, summary: Line) -> None:
     show_table(["version#", "position#", "time", "type", "what", "balances"], rows)
     say()
-    say(f"{summary['records']:,} records; as of {state['as_of']}, known at position {summary['position']}")
+    say(f"{summary['records']:,} records, known at position {summary['position']:,}")
+    say(f"as of {state['as_of']}: {_balances(state['balances'])}")
     totals = state["totals"]
     say(f"{totals['orders']:,} orders, {totals['refunds']:,} refunds and returns")
     for currency, gross in totals["gross"].items():

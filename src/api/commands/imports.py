@@ -77,6 +77,7 @@ async def _imported(
 ) -> Summary:
     async with opened(settings, at) as ledger:
         program = await _program(ledger, name, rules)
+        _must_take_its_currency(program, source)
         with bar(f"importing into {name}", source.horizon.rows) as advance:
             return await Import(ledger, program, source, named=named).run(advance)
 
@@ -90,6 +91,15 @@ async def _program(ledger: Ledger, name: str, rules: Path | None) -> Program:
     version = await ledger.publish(name, read_yaml(shipped_or_file(rules)), actor=_actor())
     note(f"made program {name} with {rules} as version {version.version} of its rules")
     return ledger.program(name)
+
+
+def _must_take_its_currency(program: Program, source: Source) -> None:
+    """Said before anything is posted: a refusal would spend the key of every order for good."""
+    taken = program.state.rules.latest.document.program.currencies
+    if isinstance(source, Table) and taken and source.mapping.currency not in taken:
+        raise MappingError(
+            f"the mapping's currency is {source.mapping.currency}, program {program.name} takes {', '.join(taken)}"
+        )
 
 
 def _source(file: Path, program: str, mapping: Path | None) -> Source:
