@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -53,6 +53,8 @@ def command(posted: Event, customer: str = "c-1", **more: Any) -> Command:
 
 
 _NUMBERS = itertools.count(1)
+
+Result = TypeVar("Result")
 
 
 def grant(points: int, *, time: int = NOW - MINUTE, **more: Any) -> Event:
@@ -152,6 +154,12 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to be so, giving everything else its turn."""
     while not condition():
         await asyncio.sleep(0.001)
+
+
+async def soon(waiting: Awaitable[Result]) -> Result:
+    """What would wait for ever were the planted bug there fails instead."""
+    async with asyncio.timeout(30):
+        return await waiting
 
 
 def receipt_of(answer: Answer) -> dict[str, Any]:

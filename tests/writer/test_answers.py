@@ -9,7 +9,7 @@ from ledger.heads import stream_ids
 from ledger.instants import DAY, SECOND, show
 from ledger.records import customer_stream_id, program_stream_id
 from tests.builders import Event, purchase, refunded, registered, signed_up
-from tests.writer.shop import NOW, PROGRAM, Shop, codes, command, grant, receipt_of, redeem
+from tests.writer.shop import NOW, PROGRAM, Shop, codes, command, grant, receipt_of, redeem, soon
 
 
 def _bytes(receipt):
@@ -139,7 +139,7 @@ async def test_a_final_refusal_is_kept_and_answered_the_same_for_ever(shop: Shop
     redemption = command(redeem("RD-1", 100))
     (first,) = await writer.post([redemption])
     await writer.post([command(grant(500))])
-    (again,) = await (await shop.writer()).post([redemption])
+    (again,) = await soon((await shop.writer()).post([redemption]))
     for answer, replayed in ((first, False), (again, True)):
         assert isinstance(answer.error, InsufficientPoints)
         assert answer.replayed is replayed

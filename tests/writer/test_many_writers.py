@@ -17,7 +17,7 @@ from ledger.preparing import Preparer
 from ledger.waiting import Pending
 from ledger.writer import Writer
 from tests.builders import Event, published, purchase, registered, rules
-from tests.writer.shop import NOW, Clock, Shop, codes, command, grant, receipt_of, redeem
+from tests.writer.shop import NOW, Clock, Shop, codes, command, grant, receipt_of, redeem, soon
 
 
 async def _post_all(writer: Writer, commands: list[Command], size: int) -> list[Answer]:
@@ -185,7 +185,7 @@ async def test_rules_published_by_another_process_decide_what_comes_after_them(s
     )
     shop.clock.shows += MINUTE
     place = {"store": "S-1", "channel": "shop"}
-    (answer,) = await ours.post([command(Event("purchase.recorded", NOW + MINUTE, _order("SO-2", place)))])
+    (answer,) = await soon(ours.post([command(Event("purchase.recorded", NOW + MINUTE, _order("SO-2", place)))]))
     assert receipt_of(answer)["postings"][0]["amount"] == 20
     last = (await shop.records())[-1]
     assert (last.rules, (last.derived or {})["brand"]) == (2, "Acme")
@@ -224,7 +224,7 @@ async def test_a_head_of_another_fold_is_folded_again_and_written_as_ours(shop: 
 
 
 async def test_a_stream_with_a_record_nobody_knows_stops_alone(shop: Shop, migrated_database):
-    """Planted bug: skipping the record."""
+    """Its customer gets 503 until a version that knows the record serves; the others are served."""
     writer = await shop.writer()
     await writer.post([command(grant(10)), command(grant(10), "c-2")])
     with psycopg.connect(migrated_database.superuser_url, autocommit=True) as connection:

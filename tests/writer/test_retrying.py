@@ -10,7 +10,7 @@ from ledger.errors import PurchaseUnknown
 from ledger.instants import DAY
 from tests.builders import Event, delivered, given_back, purchase, refunded
 from tests.postgres import Database
-from tests.writer.shop import Shop, codes, command, grant, receipt_of, redeem
+from tests.writer.shop import Shop, codes, command, grant, receipt_of, redeem, soon
 
 
 async def test_a_refund_before_its_purchase_waits_and_is_tried_again_when_it_arrives(shop: Shop):
@@ -47,11 +47,11 @@ async def test_the_policy_works_by_itself_woken_by_the_append(shop: Shop):
     refund = command(refunded("SO-1", 400, "2026-02-02"))
     await writer.post([refund])
     await writer.post([command(purchase("SO-1", 1000, "2026-02-01"))])
-    await _settled(shop, refund)
+    await soon(_settled(shop, refund))
     await retrying.close()
 
 
-async def test_what_a_process_left_behind_is_tried_after_a_restart(shop: Shop):
+async def test_what_a_process_left_behind_is_tried_after_a_restart(shop: Shop, monkeypatch):
     """The purchase arrived, and the process ended before it tried the refund again. Planted bug: no look at the start."""
     writer = await shop.writer()
     refund = command(refunded("SO-1", 400, "2026-02-02"))
@@ -59,8 +59,9 @@ async def test_what_a_process_left_behind_is_tried_after_a_restart(shop: Shop):
     await shop.stop()
     writer = await shop.writer()
     retrying = shop.retrying()
+    monkeypatch.setattr("ledger.policies.retrying.LOOK_SECONDS", 3600)
     retrying.start()
-    await _settled(shop, refund)
+    await soon(_settled(shop, refund))
     await retrying.close()
     assert codes(await writer.post([refund])) == ["replayed"]
     assert await shop.points() == 6
