@@ -179,3 +179,13 @@ def redemption(customer: str, points: int, **attributes: Any) -> dict[str, Any]:
 
 def grant(customer: str, points: int, **attributes: Any) -> dict[str, Any]:
     return event("points.granted", customer, {"points": points, "reason": "goodwill"}, **attributes)
+
+
+def code_of(answer):
+    """The code of a problem document, whose form is checked on the way."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"].endswith(problem["code"])
+    assert {"title", "detail", "retryable"} <= problem.keys()
+    return problem["code"]

@@ -205,7 +205,7 @@ def _check_real_time(recorded: Iterable[tuple[Entry, Logged]]) -> None:
     """Sweep over sendings and acknowledgements in order of time, with the greatest position acknowledged so far."""
     moments: list[tuple[float, int, int]] = []
     for entry, logged in recorded:
-        moments.append((entry.attempts[0].sent_at, 0, logged.position))
+        moments.append((min(attempt.sent_at for attempt in entry.attempts), 0, logged.position))
         if entry.acknowledged_at is not None:
             moments.append((entry.acknowledged_at, 1, logged.position))
     greatest = 0
