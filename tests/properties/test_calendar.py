@@ -46,7 +46,7 @@ days = st.dates(date(2012, 1, 1), date(2030, 12, 31)) | st.sampled_from([date(20
 @given(day=days, zone=zones)
 @settings(max_examples=150)
 def test_a_day_begins_at_the_first_instant_the_calendar_shows_it(day: date, zone: str) -> None:
-    """Planted: a skipped midnight read with the offset before the gap (an hour late)."""
+    """Planted: a skipped midnight read with the offset after the gap (an hour early)."""
     assert midnight(day, ZoneInfo(zone)) == first_instant_of(day, zone)
     assert end_of_day(day, ZoneInfo(zone)) == first_instant_of(day + timedelta(days=1), zone) - 1
 
