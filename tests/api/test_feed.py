@@ -121,7 +121,7 @@ def test_a_live_feed_goes_on_where_the_client_left_off(busy_shop):
 
 
 def test_followers_miss_nothing_and_get_nothing_twice_under_eight_writers(own_shop):
-    """Planted: a follower woken without a look at what came since its last page; seen (it waited for the heartbeat)."""
+    """Planted: the place a follower has read up to taken one too far; seen."""
     seen = {n: [] for n in range(3)}
     total = 1 + 8 * 150
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 import api.answers
@@ -111,11 +112,13 @@ def test_many_thousand_lines_by_a_client_that_reads_only_afterwards(shop):
 
     Planted: refused items sent as they come; seen (the client hung).
     """
-    body = b'{"id":"x"}\n' * 20_000
-    *refused, last = post_lines(shop, body)
-    assert len(refused) == 20_000
-    assert refused[-1]["line"] == 20_000
-    assert last["summary"]["refused"] == {"malformed": 20_000}
+    body = (b'{"id":"x"}' + b" " * 1500 + b"\n") * 10_000
+    narrow = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)])
+    client = shop.service.client(transport=narrow)
+    *refused, last = lines_of(client.post(shop.events, content=body, headers=NDJSON))
+    assert len(refused) == 10_000
+    assert refused[-1]["line"] == 10_000
+    assert last["summary"]["refused"] == {"malformed": 10_000}
 
 
 def test_order_of_arrival_is_kept(shop, customer):
