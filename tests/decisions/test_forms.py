@@ -90,7 +90,9 @@ def test_quantities_are_counted_in_thousandths(quantity, thousandths):
     assert milli(quantity) == thousandths
 
 
-@pytest.mark.parametrize("customer", ["c-1", "A_b.c~d:e@f", "1" * 128, "23800138000", "o" + "a" * 20, "a@b", "13800138000-7"])
+@pytest.mark.parametrize(
+    "customer", ["c-1", "A_b.c~d:e@f", "1" * 128, "23800138000", "o" + "a" * 20, "a@b", "13800138000-7"]
+)
 def test_an_id_of_the_senders_own_is_a_customer(customer):
     check_customer(customer)
 

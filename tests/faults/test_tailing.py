@@ -63,7 +63,7 @@ class Reader:
     async def until(self, position: int) -> None:
         """Wait until everything up to a position has come."""
         async with asyncio.timeout(60):
-            while self._position < position:  # noqa: ASYNC110 - it is polled for its end alone
+            while self._position < position:
                 await asyncio.sleep(0.01)
 
     async def _page(self, client: Client) -> None:
