@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -70,9 +71,14 @@ def serving(*arguments: str, **settings: object) -> Iterator[Server]:
             stderr=log,
             text=True,
         )
+        too_long = threading.Timer(SECONDS_MAX, process.kill)
+        too_long.start()
         try:
-            yield _when_ready(process, log)
+            server = _when_ready(process, log)
+            too_long.cancel()
+            yield server
         finally:
+            too_long.cancel()
             process.kill()
             process.communicate()
 

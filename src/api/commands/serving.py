@@ -24,6 +24,7 @@ import orjson
 import typer
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from api import keys
@@ -164,7 +165,10 @@ def _serve(application: Application, listener: socket.socket, workers: int) -> N
     with TemporaryDirectory(prefix="ledger-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         listener.set_inheritable(True)
-        Multiprocess(config, sockets=[listener]).run()
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            raise NotReady("a worker did not start; its log says why")
 
 
 def _end_with(parent: int) -> None:
