@@ -27,8 +27,8 @@ from ledger.store import Connection, Head, HeadToRebuild, Pool
 from ledger.waiting import Advance
 from ledger.writer import Writer
 
-LOOK_SECONDS = 1.0
-"""How often the clock looks for what has fallen due."""
+CLOCKS_AT_ONCE = 2
+"""Clocks of one process that work at a time: each keeps a connection while its writer needs others."""
 
 MARK_SECONDS = 60 * SECOND
 """How often `due_through` is moved while nothing falls due: each time costs the log's row a write."""
@@ -45,8 +45,18 @@ log = structlog.get_logger("clock")
 class Clock:
     """The clock of one log in this process."""
 
-    def __init__(self, pool: Pool, log_id: int, writer: Writer, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        log_id: int,
+        writer: Writer,
+        *,
+        now: Callable[[], int],
+        turns: asyncio.Semaphore | None = None,
+    ) -> None:
         self._pool = pool
+        self._turns = turns or asyncio.Semaphore(1)
+        self._event = asyncio.Event()
         self._log_id = log_id
         self._writer = writer
         self._now = now
@@ -57,6 +67,10 @@ class Clock:
     def start(self) -> None:
         """Begin to work, in the running event loop."""
         self._task = asyncio.create_task(self._work(), name=f"clock of log {self._log_id}")
+
+    def wake(self) -> None:
+        """Something has fallen due."""
+        self._event.set()
 
     async def close(self) -> None:
         """Stop looking; what was handed to the writer is still written."""
@@ -102,13 +116,15 @@ class Clock:
 
     async def _work(self) -> None:
         while True:
+            await self._event.wait()
+            self._event.clear()
             try:
-                await self._run_if_free()
+                async with self._turns:
+                    await self._run_if_free()
             except (DatabaseUnavailable, *UNREACHABLE) as error:
                 log.warning("database_unavailable", reason=type(error).__name__)
             except Exception:
                 log.exception("clock_failed")
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def _run_if_free(self) -> None:
         """Run, unless another process's clock runs on this log or an import holds it."""

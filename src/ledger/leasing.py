@@ -1,5 +1,10 @@
-"""Connections of the pool: lent for a moment, or kept while there is work."""
+"""Connections of the pool: lent for a moment, or kept while there is work.
 
+What is kept while something else is waited for is counted, or everyone would hold one connection and wait for another: a
+writer takes its two only at a desk, and there are no more desks than the pool has pairs of connections to spare.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
@@ -8,10 +13,12 @@ import asyncpg
 
 from ledger.errors import DatabaseUnavailable
 from ledger.store import Pool
+from ledger.store_connecting import CONNECT_SECONDS_MAX
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 
-CONNECT_SECONDS_MAX = 5.0
+GIVE_BACK_SECONDS_MAX = 2.0
+"""A connection that cannot be tidied up within this is closed."""
 
 UNREACHABLE: Final = (
     asyncpg.PostgresError,
@@ -49,6 +56,38 @@ async def lent(pool: Pool) -> AsyncIterator[Connection]:
         await _give_back(pool, conn)
 
 
+class Desks:
+    """Places at which writers work, fewer than the pool's pairs of connections; in order of asking.
+
+    Attributes:
+        free: how many nobody has.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.free = count
+        self._turns = asyncio.Semaphore(count)
+        self._asking = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for one."""
+        return self._asking > 0
+
+    async def take(self) -> None:
+        """Wait for a desk."""
+        self._asking += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._asking -= 1
+        self.free -= 1
+
+    def leave(self) -> None:
+        """Let the next one have it."""
+        self.free += 1
+        self._turns.release()
+
+
 class Lease:
     """A connection kept while there is work: giving it back and taking it again costs a round trip each."""
 
@@ -68,11 +107,6 @@ class Lease:
             self._conn = await take(self._pool)
         return self._conn
 
-    @property
-    def free(self) -> int:
-        """How many connections others could have."""
-        return self._pool.get_max_size() - self._pool.get_size() + self._pool.get_idle_size()
-
     async def drop(self) -> None:
         """Give up the connection, whatever state it is in."""
         conn, self._conn = self._conn, None
@@ -91,7 +125,7 @@ class Lease:
 async def _give_back(pool: Pool, conn: Connection) -> None:
     """Give a connection back. One that has died is the pool's to replace, and no reason for what was asked on it to fail."""
     with suppress(*UNREACHABLE):
-        await pool.release(conn)
+        await pool.release(conn, timeout=GIVE_BACK_SECONDS_MAX)
 
 
 def _is_lost(conn: Connection) -> bool:

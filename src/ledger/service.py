@@ -16,21 +16,18 @@ import structlog
 
 from ledger import store
 from ledger.answers import Answer
-from ledger.clock import Clock
+from ledger.clock import CLOCKS_AT_ONCE, MARK_SECONDS
 from ledger.deciding import Command
 from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
-from ledger.head_reads import HeadReads
-from ledger.heads import ProgramHead, read_program
-from ledger.leasing import UNREACHABLE, lent
+from ledger.instants import to_datetime
+from ledger.leasing import UNREACHABLE, Desks, lent
 from ledger.migrating import head_revision
-from ledger.policies.retrying import Retrying
-from ledger.program import ProgramState
-from ledger.records import program_stream_id
 from ledger.rules import DEFAULT_DOCUMENT, RuleVersion, read_document
+from ledger.running import Program
 from ledger.settings import Settings
 from ledger.store import Log, Pool
-from ledger.writer import Limits, Writer
+from ledger.writer import Limits
 
 __all__ = ["DEFAULT_PROGRAM", "Answer", "Ledger", "Program"]
 
@@ -45,8 +42,17 @@ LOOK_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.05
 """How often at most the stock library's subscriptions are woken: once for all appends of that time."""
 
-WRITING_CONNECTIONS_MAX = 10
-READING_CONNECTIONS_MAX = 10
+DESKS = 5
+"""Programs whose writers work at a time; more take turns, batch by batch."""
+
+WRITING_CONNECTIONS_MAX = 2 * DESKS + 2
+READING_CONNECTIONS_MAX = 8
+
+READ_SECONDS_MAX = 20.0
+"""How long a read waits for one statement: a database that hangs is one that is away."""
+
+READY_SECONDS_MAX = 3.0
+"""How long the database may take to say that it is ready."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 
@@ -56,62 +62,6 @@ log = structlog.get_logger("ledger")
 def wall_clock() -> int:
     """Now, in microseconds."""
     return time_ns() // 1000
-
-
-class Program:
-    """One program in this process: its log, writer, clock and policies, and reads of its heads."""
-
-    def __init__(self, pool: Pool, reading: Pool, row: Log, *, now: Callable[[], int], limits: Limits) -> None:
-        self.name = row.program
-        self.log_id = row.log_id
-        self.writer = Writer(pool, row.log_id, row.program, clock=now, limits=limits)
-        self.clock = Clock(pool, row.log_id, self.writer, now=now)
-        self.retrying = Retrying(pool, row.log_id, self.writer)
-        self.heads = HeadReads(reading, row.log_id)
-        self.appended = asyncio.Event()
-        self._pool = pool
-        self._looked = ProgramHead(0, None, ProgramState())
-        self._next_position = row.next_position
-        self.writer.on_awakened = self.retrying.wake
-
-    @property
-    def state(self) -> ProgramState:
-        """Its rules and places, as far as this process knows them."""
-        written = self.writer.program
-        return written.state if written.version > self._looked.version else self._looked.state
-
-    @property
-    def has_rules(self) -> bool:
-        """Whether anything has been published: until then the program is not there for anyone."""
-        return self.state.rulebook is not None
-
-    async def open(self) -> None:
-        """Read its rules and begin to write.
-
-        Raises:
-            DatabaseUnavailable, StreamUnreadable
-        """
-        await self.writer.start()
-        self._looked = self.writer.program
-
-    def start(self) -> None:
-        """Let time and policies begin to work."""
-        self.clock.start()
-        self.retrying.start()
-
-    async def close(self) -> None:
-        """Finish what waits, then stop."""
-        await self.clock.close()
-        await self.retrying.close()
-        await self.writer.close()
-
-    async def look(self, next_position: int) -> None:
-        """Read what another process has published, where the log has grown."""
-        if next_position == self._next_position:
-            return
-        async with lent(self._pool) as conn:
-            self._looked = await read_program(conn, self.log_id, program_stream_id(self.name), self._looked)
-        self._next_position = next_position
 
 
 class Ledger:
@@ -127,6 +77,8 @@ class Ledger:
         self.now = now
         self.on_append: Callable[[int, int], None] = lambda _log_id, _position: None
         self._writing = writing
+        self._desks = Desks(DESKS)
+        self._turns = asyncio.Semaphore(CLOCKS_AT_ONCE)
         self._limits = limits
         self._works = works
         self._programs: dict[str, Program] = {}
@@ -152,7 +104,9 @@ class Ledger:
         Raises:
             DatabaseUnavailable
         """
-        pool = await store.open_pool(service_url, size_min=1, size_max=READING_CONNECTIONS_MAX)
+        pool = await store.open_pool(
+            service_url, size_min=1, size_max=READING_CONNECTIONS_MAX, statement_seconds_max=READ_SECONDS_MAX
+        )
         writing = await store.open_pool(
             service_url, size_min=1, size_max=WRITING_CONNECTIONS_MAX, application_name="ledger writer"
         )
@@ -277,7 +231,7 @@ class Ledger:
         """What must hold before the service takes requests; all false where the database cannot be asked."""
         names = ("migrated", "encoding", "durable", "primary")
         try:
-            async with lent(self.pool) as conn:
+            async with asyncio.timeout(READY_SECONDS_MAX), lent(self.pool) as conn:
                 row = await conn.fetchrow(_READY)
         except (DatabaseUnavailable, *UNREACHABLE):
             row = None
@@ -304,11 +258,23 @@ class Ledger:
             else:
                 await program.look(row.next_position)
 
+    async def _wake_clocks(self) -> None:
+        """Let the clocks run on whose logs something has fallen due: one look for all of them."""
+        now = self.now()
+        async with lent(self.pool) as conn:
+            due = await store.logs_with_work(
+                conn, due_before=to_datetime(now + 1), marked_before=to_datetime(now - MARK_SECONDS)
+            )
+        for program in self._programs.values():
+            if program.log_id in due:
+                program.clock.wake()
+
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self._look()
+                await self._wake_clocks()
             except (DatabaseUnavailable, *UNREACHABLE) as error:
                 log.warning("database_unavailable", reason=type(error).__name__)
             except LedgerError as error:
@@ -335,7 +301,15 @@ class Ledger:
         async with self._opening:
             if row.program in self._programs:
                 return self._programs[row.program]
-            program = Program(self._writing, self.pool, row, now=self.now, limits=self._limits)
+            program = Program(
+                self._writing,
+                self.pool,
+                row,
+                now=self.now,
+                limits=self._limits,
+                desks=self._desks,
+                turns=self._turns,
+            )
             program.writer.on_append = lambda position: self._appended(program, position)
             await program.open()
             self._begin(self._announce(program))

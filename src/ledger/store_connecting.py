@@ -12,6 +12,10 @@ Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionPr
 Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 
+CONNECT_SECONDS_MAX = 5.0
+"""How long a new connection may take; a server that hangs accepts one and says nothing."""
+
+
 class OutcomeUnknown(DatabaseUnavailable):
     """The connection ended before the database said what became of the append; `settle_unknown` tells."""
 
@@ -20,8 +24,18 @@ class BatchUnwritable(Exception):
     """The database refuses the data of this batch; nothing was written. Halved until the bad unit is alone."""
 
 
-async def open_pool(url: str, *, size_min: int, size_max: int, application_name: str = "ledger") -> Pool:
+async def open_pool(
+    url: str,
+    *,
+    size_min: int,
+    size_max: int,
+    application_name: str = "ledger",
+    statement_seconds_max: float | None = None,
+) -> Pool:
     """A pool whose connections are set up as the store needs them.
+
+    Args:
+        statement_seconds_max: how long a statement is waited for; None: whoever asks bounds it.
 
     Raises:
         DatabaseUnavailable: no connection could be made.
@@ -31,6 +45,8 @@ async def open_pool(url: str, *, size_min: int, size_max: int, application_name:
             url,
             min_size=size_min,
             max_size=size_max,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=statement_seconds_max,
             server_settings={"application_name": application_name, **_SETTINGS},
         )
 

@@ -44,6 +44,21 @@ async def list_logs(conn: Connection) -> list[Log]:
         return [Log(**row) for row in await conn.fetch(_LOG + "ORDER BY program")]
 
 
+async def logs_with_work(conn: Connection, *, due_before: datetime, marked_before: datetime) -> set[int]:
+    """The logs on which something fell due before an instant, or that were last said to be complete before another."""
+    with translated(DatabaseUnavailable):
+        return {row["log_id"] for row in await conn.fetch(_LOGS_WITH_WORK, due_before, marked_before)}
+
+
+_LOGS_WITH_WORK: Final = """
+SELECT l.log_id
+FROM logs AS l
+WHERE
+    coalesce(l.due_through, '-infinity') < $2
+    OR EXISTS (SELECT FROM streams AS s WHERE s.log_id = l.log_id AND s.due_at < $1)
+"""
+
+
 async def read_log_of(conn: Connection, program: str) -> Log | None:
     """The log of one program."""
     with translated(DatabaseUnavailable):

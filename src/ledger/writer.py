@@ -29,7 +29,7 @@ from ledger.deciding import Command
 from ledger.errors import DatabaseUnavailable, LedgerError
 from ledger.heads import HeadCache, ProgramHead, stream_ids
 from ledger.instants import from_datetime
-from ledger.leasing import Lease
+from ledger.leasing import Desks, Lease, lent
 from ledger.preparing import Preparer
 from ledger.program import ProgramState
 from ledger.records import PROGRAM_TYPES, program_stream_id
@@ -52,8 +52,11 @@ FAILED_SECONDS = 0.2
 IDLE_SECONDS = 5.0
 """Without work for so long, the connections go back to the pool."""
 
-SPARED_CONNECTIONS = 4
-"""Or at once, where fewer than so many are left for the writers of other programs."""
+SPARED_DESKS = 2
+"""Or at once, where fewer desks are free for the writers of other programs."""
+
+DESKS = 4
+"""A writer that shares its pool with no other has desks of its own."""
 
 log = structlog.get_logger("writer")
 
@@ -78,15 +81,25 @@ class Writer:
     """
 
     def __init__(
-        self, pool: Pool, log_id: int, program: str, *, clock: Callable[[], int], limits: Limits | None = None
+        self,
+        pool: Pool,
+        log_id: int,
+        program: str,
+        *,
+        clock: Callable[[], int],
+        limits: Limits | None = None,
+        desks: Desks | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._log_id = log_id
         self._stream = program_stream_id(program)
         self._stream_of = stream_ids(self._stream)
         self._waiting = Waiting(count_max=self._limits.queue_commands_max, bytes_max=self._limits.queue_bytes_max)
+        self._desks = desks or Desks(DESKS)
+        self._at_desk = False
         self._reading = Lease(pool)
         self._writing = Lease(pool)
+        self._pool = pool
         cache = HeadCache(self._limits.cache_bytes_max)
         self._preparer = Preparer(log_id, program, self._stream, cache, answer=self._waiting.answer)
         self._settler = Settler(pool, log_id, self._waiting, self._preparer)
@@ -121,7 +134,8 @@ class Writer:
         Raises:
             DatabaseUnavailable, StreamUnreadable
         """
-        await self._preparer.read_program(await self._reading.get())
+        async with lent(self._pool) as conn:
+            await self._preparer.read_program(conn)
         self._task = asyncio.create_task(self._work(), name=f"writer of log {self._log_id}")
 
     async def close(self) -> None:
@@ -131,8 +145,7 @@ class Writer:
         if self._task is not None:
             await self._task
         await self._settler.close()
-        await self._reading.release()
-        await self._writing.release()
+        await self._leave()
 
     def post(self, commands: Sequence[Command]) -> "asyncio.Future[list[Answer]]":
         """Let commands wait to be written, in this order.
@@ -187,6 +200,8 @@ class Writer:
 
     async def _step(self) -> None:
         """Fill a batch while the last one is being appended, settle the last one, send."""
+        if self._sent is None and self._desks.wanted:
+            await self._leave()
         if self._sent is None and self._starving():
             await self._append_under_lock()
             return
@@ -219,6 +234,9 @@ class Writer:
         room, size = limits.batch_commands_max - batch.count, limits.batch_bytes_max - batch.bytes
         if room <= 0 or size <= 0 or not self._waiting or self._starving():
             return False
+        if self._sent is not None and self._desks.wanted:
+            return False
+        await self._sit_down()
         taken = self._waiting.take(count=room, size=size, advances=limits.batch_commands_max // CLOCK_SHARE)
         self._portion = _one_kind(batch, taken)
         self._settler.again(taken[len(self._portion) :])
@@ -245,13 +263,26 @@ class Writer:
     async def _wait_idle(self) -> None:
         """Wait for work; without any the connections are given back after a while."""
         try:
-            async with asyncio.timeout(IDLE_SECONDS if self._reading.free >= SPARED_CONNECTIONS else 0):
+            async with asyncio.timeout(IDLE_SECONDS if self._desks.free >= SPARED_DESKS else 0):
                 await self._waiting.wait()
         except TimeoutError:
-            await self._reading.release()
-            await self._writing.release()
+            await self._leave()
             if not self._closing:  # it may have been told so meanwhile, and waiting forgets what it was woken for
                 await self._waiting.wait()
+
+    async def _sit_down(self) -> None:
+        """Have a desk, and with it the right to two connections."""
+        if not self._at_desk:
+            await self._desks.take()
+            self._at_desk = True
+
+    async def _leave(self) -> None:
+        """Give the connections back, and the desk to the next writer."""
+        await self._reading.release()
+        await self._writing.release()
+        if self._at_desk:
+            self._at_desk = False
+            self._desks.leave()
 
     async def _send(self, batch: Batch) -> None:
         """Serialise the batch and begin to append it."""
@@ -303,6 +334,7 @@ class Writer:
         self._portion = _one_kind(batch, taken)
         self._settler.again(taken[len(self._portion) :])
         self._preparer.cache.clear()
+        await self._sit_down()
         conn = await self._reading.get()
         try:
             async with store.hold_log(conn, self._log_id):

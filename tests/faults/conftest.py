@@ -7,6 +7,7 @@ are kept.
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture
 def fleet(nursery: Nursery, migrated_database: Database) -> Iterator[Fleet]:
     """Servers on a fresh database of the shared cluster: to be killed, the database not."""
-    yield from _fleet(nursery, migrated_database)
+    with running(nursery, migrated_database) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -40,7 +42,8 @@ def durable_fleet(nursery: Nursery, own_postgres: EmbeddedPostgres) -> Iterator[
     """Servers on a cluster of the test's own: both to be killed."""
     database = create_database(own_postgres, "faults")
     migrate(database.owner_url)
-    yield from _fleet(nursery, database)
+    with running(nursery, database) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -68,7 +71,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"| {row['test']} | {counted} |")
 
 
-def _fleet(nursery: Nursery, database: Database) -> Iterator[Fleet]:
+@contextmanager
+def running(nursery: Nursery, database: Database) -> Iterator[Fleet]:
+    """Servers to be started on a migrated database; at the end they have complained of nothing."""
     with reachable_directory() as directory:
         fleet = Fleet.on(nursery, Path(directory), database)
         try:

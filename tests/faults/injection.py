@@ -25,8 +25,8 @@ from typing import Any
 
 import psycopg
 
-import ledger.clock
 import ledger.policies.retrying
+import ledger.service
 import ledger.writer
 from ledger.appending import Appender
 from ledger.clock import Clock
@@ -49,7 +49,7 @@ STEPPING = [
 def install(faults: dict[str, Any]) -> Callable[[], int]:
     """Patch this process; returns its clock."""
     if "look_seconds" in faults:
-        ledger.clock.LOOK_SECONDS = ledger.policies.retrying.LOOK_SECONDS = faults["look_seconds"]
+        ledger.service.LOOK_SECONDS = ledger.policies.retrying.LOOK_SECONDS = faults["look_seconds"]
     if "starved" in faults:
         ledger.writer.STARVED = faults["starved"]
     if "step" in faults:

@@ -7,6 +7,7 @@ standard input ends, so do the children.
     {"socket", "url", "log", "faults": {…}, "settings": {…}, "works": bool}        faults: see tests/faults/injection.py
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import ledger
 from tests.faults.serving import serve, show_tasks
 
 ROOT = Path(__file__).parents[2]
+PR_SET_PDEATHSIG = 1  # Linux: the child's end when its parent ends, however that does
 
 
 class Nursery:
@@ -64,6 +66,7 @@ def _child(order: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGUSR1, show_tasks)
     try:

@@ -184,7 +184,7 @@ async def test_the_clock_is_held_while_history_is_posted(importing: Imported, mi
     Without `held` the clock expires what was just posted, and the events after it are decided as late ones.
     """
     monkeypatch.setattr(runner, "BATCH", 5)
-    monkeypatch.setattr("ledger.clock.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("ledger.service.LOOK_SECONDS", 0.01)
     rows = [f"{n},c,{2001 + n // 12}-{1 + n % 12:02d}-10,A,1,100.00" for n in range(60)]
     async with Ledger.opened(Settings.model_validate({}), service_url=migrated_database.service_url):
         summary = await importing.run(importing.table(csv_of(*rows)))

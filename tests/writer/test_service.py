@@ -6,9 +6,12 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from ledger import store
+from ledger.clock import MARK_SECONDS
 from ledger.errors import DatabaseUnavailable, FixedAtCreation, FormError, NotPermitted, ProgramUnknown, QueueFull
+from ledger.instants import DAY, HOUR, from_datetime, show
 from ledger.rules import DEFAULT_DOCUMENT
 from ledger.service import Ledger
 from ledger.settings import Settings
@@ -193,3 +196,36 @@ async def test_an_event_for_a_program_without_rules_is_for_nobody(ledgers: Ledge
     assert await ledger.programs() == ["default"]
     assert (await ledger.publish("half-made", rules(), actor="ann")).version == 1
     assert codes([await ledger.post("half-made", command(grant(1)))]) == ["recorded"]
+
+
+async def test_more_programs_at_work_than_connections(ledgers: Ledgers):
+    """Clocks and writers of many programs wake at the same moment, and none waits for what another keeps.
+
+    Planted bug: a clock that keeps a connection of the pool from which its writer needs one.
+    """
+    ledger = await ledgers.open(works=True)
+    names = [f"brand-{number}" for number in range(40)]
+    for name in names:
+        await ledger.publish(name, rules(), actor="ann")
+    with capture_logs() as lines:
+        for _ in range(2):
+            due = show(ledgers.clock() + HOUR)
+            sent = [
+                ledger.post_many(name, [command(grant(10, time=ledgers.clock(), expires_at=due)) for _ in range(5)])
+                for name in names
+            ]
+            answers = await asyncio.gather(*sent)
+            assert {code for some in answers for code in codes(some)} == {"recorded"}
+            ledgers.clock.shows += DAY
+            await _clocks_ran(ledger, ledgers.clock() - MARK_SECONDS)
+    assert not lines
+
+
+async def _clocks_ran(ledger: Ledger, through: int) -> None:
+    """Wait until every program's clock has written what was due by an instant."""
+    while True:
+        async with ledger.pool.acquire() as conn:
+            logs = await store.list_logs(conn)
+        if all(log.due_through is not None and from_datetime(log.due_through) >= through for log in logs):
+            return
+        await asyncio.sleep(0.05)
