@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.embedded import EmbeddedPostgres
-from tests.postgres import NEWEST, Clusters, Database, bin_dir_of, reachable_directory
+from tests.postgres import NEWEST, Clusters, Database, bin_dir_of, forgetful_directory, reachable_directory
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="session")
 def clusters() -> Iterator[Clusters]:
     """This process's clusters, started on demand and stopped at the end."""
-    with reachable_directory() as directory:
+    with reachable_directory(under=forgetful_directory()) as directory:
         running = Clusters(directory)
         try:
             yield running
