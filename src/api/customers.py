@@ -13,7 +13,7 @@ from api.books import ledger_of, open_book
 from api.queries import AnyText, bad_parameter, read_cut_offs, read_limit, read_query, read_whole
 from api.routing import open_to
 from ledger import reading
-from ledger.shapes import ASSET_PATTERN
+from ledger.shapes.basics import ASSET_PATTERN
 
 EVENTS_LIMIT = 100
 PIECE_BYTES = 64 * 1024

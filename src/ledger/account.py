@@ -13,9 +13,10 @@ import orjson
 
 from ledger.errors import InvariantBroken
 from ledger.instants import NEVER, parse, show
+from ledger.parts import BY_NAME, BY_TYPE
 from ledger.records import Debt, Lot, Posting, Record, lot_to_json
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
 """Number of this fold. A head that carries another is folded again from its records."""
 
 OPEN_LOTS_MAX = 2_000
@@ -42,6 +43,7 @@ class Account:
         latest: the latest instant recorded on the stream; an event before it is late.
         lots: open lots by id. debts: open debts by id.
         day, earned: points earned by rule on the latest business day, for caps.
+        parts: what the families know, by name; see `ledger.parts`.
     """
 
     version: int = 0
@@ -51,6 +53,7 @@ class Account:
     totals: Totals = field(default_factory=Totals)
     day: str = ""
     earned: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
 
     def balances(self) -> dict[str, int]:
         """Per asset lots − debts, pending and held included; `<asset>:debt` where not 0. `points` is always there."""
@@ -65,7 +68,11 @@ class Account:
 
     def due_at(self) -> int | None:
         """The first instant at which time itself changes this account; None if it never does."""
-        due = min((lot.expires_at for lot in self.lots.values()), default=NEVER)
+        due = NEVER
+        for lot in self.lots.values():
+            due = min(due, lot.expires_at)
+        for name, part in self.parts.items():
+            due = min(due, BY_NAME[name].due_at(part))
         return None if due == NEVER else due
 
 
@@ -107,6 +114,12 @@ def apply(state: Account, record: Record, as_of: int = NEVER) -> None:
             move(state, posting, at)
     if instant <= as_of:
         _count(state, record, instant)
+        for family in BY_TYPE.get(record.type, ()):
+            part = family.evolve(state.parts.get(family.name), record, instant)
+            if part is None:
+                state.parts.pop(family.name, None)
+            else:
+                state.parts[family.name] = part
 
 
 def move(state: Account, posting: Posting, at: int) -> None:
@@ -171,6 +184,7 @@ def copied(state: Account) -> Account:
         ),
         state.day,
         state.earned.copy(),
+        state.parts.copy(),
     )
 
 
@@ -185,13 +199,14 @@ def to_bytes(state: Account) -> bytes:
             [totals.orders, totals.refunds, totals.gross, totals.net, totals.first_order_at, totals.last_order_at],
             state.day,
             state.earned,
+            state.parts,
         ]
     )
 
 
 def from_bytes(stored: bytes | str, version: int) -> Account:
     """Read a state that `to_bytes` of the same STATE_SCHEMA wrote."""
-    latest, lots, debts, totals, day, earned = orjson.loads(stored)
+    latest, lots, debts, totals, day, earned, parts = orjson.loads(stored)
     return Account(
         version,
         latest,
@@ -200,6 +215,7 @@ def from_bytes(stored: bytes | str, version: int) -> Account:
         Totals(*totals),
         day,
         earned,
+        parts,
     )
 
 
@@ -216,7 +232,7 @@ def show_account(
         into = pending if lot.available_at > instant else available
         into[lot.asset] = into.get(lot.asset, 0) + lot.remaining
     totals = seen.totals
-    return {
+    shown = {
         "balances": seen.balances(),
         "available": available,
         "pending": pending,
@@ -242,6 +258,9 @@ def show_account(
             "last_order_at": None if totals.last_order_at is None else show(totals.last_order_at),
         },
     }
+    for name, part in seen.parts.items():
+        shown.update(BY_NAME[name].show(part, instant))
+    return shown
 
 
 def order_of_consumption(lot: Lot) -> tuple[int, int, int, int]:

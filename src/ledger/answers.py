@@ -14,7 +14,7 @@ import orjson
 from ledger.deciding import Command
 from ledger.errors import KeyReused, LedgerError, Refused
 from ledger.instants import parse, show
-from ledger.records import upcast
+from ledger.records import own_place, upcast
 
 FIELDS_NAMED_MAX = 20
 
@@ -47,14 +47,15 @@ class Answer:
 
 
 def receipt(
-    status: str, event: Mapping[str, Any], records: Sequence[tuple[str, str, int]], position: int
+    status: str, event: Mapping[str, Any], records: Sequence[tuple[str, str, int]], own: int, position: int
 ) -> dict[str, Any]:
     """The receipt of an event.
 
     Args:
         status: `recorded` or `replayed`.
-        event: the event's own record, the last of its unit, as its JSON object.
+        event: the event's own record as its JSON object.
         records: type, subject and version of every record of the unit, in order.
+        own: which of them is the event's own.
         position: of the unit's first record.
     """
     return {
@@ -67,7 +68,7 @@ def receipt(
             for place, (kind, subject, version) in enumerate(records)
         ],
         "version": event["version"],
-        "position": position + len(records) - 1,
+        "position": position + own,
         "recorded_at": event["recorded_at"],
         "postings": event["postings"],
         "balances": event["balances"],
@@ -84,7 +85,8 @@ def replayed_receipt(unit: Sequence[bytes], position: int) -> dict[str, Any]:
     """
     shown = [upcast(orjson.loads(record)) for record in unit]
     records = [(record["type"], record["subject"], record["version"]) for record in shown]
-    return receipt("replayed", shown[-1], records, position)
+    own = own_place([record["source"] for record in shown])
+    return receipt("replayed", shown[own], records, own, position)
 
 
 def same(first: Any, second: Any) -> bool:

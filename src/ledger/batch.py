@@ -9,9 +9,17 @@ from uuid import UUID
 
 import structlog
 
-from ledger.account import Account
 from ledger.answers import Unwritable
-from ledger.deciding import Command, Context, NeedsHistory, advance, decide, decide_program
+from ledger.deciding import (
+    Command,
+    Context,
+    Decision,
+    NeedsHistory,
+    ProgramDecision,
+    advance,
+    decide,
+    decide_program,
+)
 from ledger.drawing import draw_up, draw_up_head, stamp
 from ledger.errors import InvariantBroken, LedgerError, RecordTooLarge, Refused, VersionConflict
 from ledger.heads import Head, ProgramHead, size_of, unreadable
@@ -73,7 +81,7 @@ class Batch:
         item.base = head.version
         try:
             _check(item, head)
-            self._accept(item, *_decided(item, head, context))
+            self._accept(item, _decided(item, head, context))
         except Refused as refusal:
             if self._follows(item, context):
                 return
@@ -183,12 +191,13 @@ class Batch:
         self.unwritten += [item for item in withdrawn if isinstance(item.error, RecordTooLarge)]
         return [item for item in withdrawn if not isinstance(item.error, RecordTooLarge)]
 
-    def _accept(self, item: Pending, records: Sequence[Record], state: Account | ProgramState) -> None:
+    def _accept(self, item: Pending, decision: Decision | ProgramDecision) -> None:
         """Take a decision into the batch, unless its business key is in flight: then it follows that one."""
+        records, state = decision.records, decision.state
         if not records:
             self.unwritten.append(item)
             return
-        reference = records[-1].reference
+        reference = records[decision.own].reference
         if reference is not None:
             first = self.holder_of(reference)
             if first is not None:
@@ -196,6 +205,8 @@ class Batch:
                 return
             self._by_reference[reference] = item
         item.records = records
+        item.own = decision.own
+        item.counters = decision.counters
         item.state = state
         self.items.append(item)
         if isinstance(state, ProgramState):
@@ -240,15 +251,12 @@ def _check(item: Pending, head: Head | ProgramHead) -> None:
         raise VersionConflict(expected=command.expected_version, actual=head.version)
 
 
-def _decided(item: Pending, head: Head | ProgramHead, context: Context) -> tuple[list[Record], Account | ProgramState]:
+def _decided(item: Pending, head: Head | ProgramHead, context: Context) -> Decision | ProgramDecision:
     command = item.command
     if isinstance(head, ProgramHead):
         if not isinstance(command, Command):
             raise InvariantBroken("nothing falls due on a program's own stream")
-        published = decide_program(head.state, command, context)
-        return published.records, published.state
+        return decide_program(head.state, command, context)
     if isinstance(command, Command):
-        decision = decide(head.state, command, context)
-    else:
-        decision = advance(head.state, command.subject, command.until, context)
-    return decision.records, decision.account
+        return decide(head.state, command, context)
+    return advance(head.state, command.subject, command.until, context)

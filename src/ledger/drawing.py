@@ -38,7 +38,7 @@ def draw_up(item: Pending) -> UnitToAppend:
         shown.append(_shown(record, item))
         records.append(_to_append(record, item))
     item.shown = shown
-    item.unit = UnitToAppend(reads, records, records[-1].source_key)
+    item.unit = UnitToAppend(reads, records, records[item.own].source_key, counters=item.counters)
     return item.unit
 
 
@@ -96,7 +96,7 @@ def _shown(record: Record, item: Pending) -> dict[str, Any]:
 
 def _to_append(record: Record, item: Pending) -> RecordToAppend:
     command = item.command
-    own = isinstance(command, Command) and record is item.records[-1]
+    own = isinstance(command, Command) and record is item.records[item.own]
     return RecordToAppend(
         item.stream_id,
         record.version,

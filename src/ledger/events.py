@@ -1,7 +1,7 @@
 """What a sender may post, checked without looking at any state: its form.
 
 An accepted event's `data` is what validation gives back, so two posts that mean the same are the same. The shapes stand in
-`ledger/shapes.py`; here is what spans fields, and what a customer id may be.
+`ledger/shapes`; here is what spans fields, and what a customer id may be.
 """
 
 import re

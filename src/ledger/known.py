@@ -13,7 +13,7 @@ import orjson
 from ledger import store
 from ledger.answers import Answer, differing, fingerprint, key_reused, refused, replayed_receipt
 from ledger.deciding import Command
-from ledger.records import reference_key, upcast
+from ledger.records import own_place, reference_key, upcast
 from ledger.store import Connection, Refusal, StoredRecord
 from ledger.waiting import Pending
 
@@ -43,9 +43,9 @@ async def find(conn: Connection, log_id: int, items: Sequence[Pending]) -> list[
     found = await find_by_key(conn, log_id, items)
     answered = {id(item) for item, _ in found}
     references = {
-        item: item.records[-1].reference
+        item: reference
         for item in items
-        if id(item) not in answered and item.records and item.records[-1].reference is not None
+        if id(item) not in answered and item.records and (reference := item.records[item.own].reference) is not None
     }
     return found + await find_by_reference(conn, log_id, references)
 
@@ -79,7 +79,8 @@ class _Unit:
 
     def __init__(self, records: list[StoredRecord]) -> None:
         self.records = records
-        self.own: dict[str, Any] = upcast(orjson.loads(records[-1].record))
+        shown = [upcast(orjson.loads(record.record)) for record in records]
+        self.own: dict[str, Any] = shown[own_place([record["source"] for record in shown])]
 
     def receipt(self) -> dict[str, Any]:
         return replayed_receipt([record.record for record in self.records], self.records[0].position)

@@ -148,9 +148,10 @@ async def receipt(conn: Connection, book: Book, *, source: str, event_id: str) -
     if stored is None:
         raise ReceiptUnknown(source=source, id=event_id)
     unit = await store.read_unit(conn, book.log_id, stored.position)
-    if unit[-1].position != stored.position:
+    found = replayed_receipt([record.record for record in unit], unit[0].position)
+    if found["position"] != stored.position:
         raise ReceiptUnknown(source=source, id=event_id)
-    return {**replayed_receipt([record.record for record in unit], unit[0].position), "status": "recorded"}
+    return {**found, "status": "recorded"}
 
 
 async def replay(

@@ -5,7 +5,7 @@ truth: hashed as stored, never serialised again to verify. `schema` numbers the 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,6 +23,9 @@ NAMESPACE = UUID("5f6d1c6e-6f0e-5b7e-9a51-0d7c6c1f5a10")
 
 OURS = "ledger:"
 """Sources that begin so are the ledger's own; a sender may not use them."""
+
+FOLLOWS = "ledger:follows"
+"""Source of records that follow from an event at once, such as an upgrade; they come after the event's own in its unit."""
 
 TYPES = frozenset(
     {
@@ -202,6 +205,18 @@ class Record:
             balances=shown["balances"],
             notes=shown.get("notes", []),
         )
+
+
+def own_place(sources: Sequence[str]) -> int:
+    """Where in a unit the event's own record stands: what fell due comes before it, what follows from it comes after.
+
+    Args:
+        sources: of the unit's records, in order.
+    """
+    place = len(sources) - 1
+    while place and sources[place] == FOLLOWS:
+        place -= 1
+    return place
 
 
 def leaf_hash(record: bytes) -> bytes:

@@ -139,8 +139,9 @@ class Settler:
             item = keys[key]
             found[id(item)] = 0
             if key in stored and item.unit is not None and item.unit.records:
-                ours = stored[key].record == item.unit.records[-1].record
-                found[id(item)] = stored[key].position - len(item.records) + 1 if ours else 0
+                own = item.own % len(item.records)
+                ours = stored[key].record == item.unit.records[own].record
+                found[id(item)] = stored[key].position - own if ours else 0
         return found
 
     def _remember(self, batch: Batch, failed: set[UUID]) -> None:
@@ -210,7 +211,8 @@ def _answer(item: Pending, position: int) -> Answer:
     if not item.shown or not isinstance(item.command, Command):
         return Answer()
     records = [(record.type, record.subject, record.version) for record in item.records]
-    return Answer(receipt("recorded", item.shown[-1], records, position))
+    own = item.own % len(records)
+    return Answer(receipt("recorded", item.shown[own], records, own, position))
 
 
 def _note_limit(item: Pending, outcome: store.Outcome) -> None:

@@ -1,6 +1,7 @@
 """What is appended to a log, and what becomes of it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
@@ -68,7 +69,7 @@ class UnitToAppend:
     records: list[RecordToAppend]
     source_key: UUID
     refusal: RefusalToKeep | None = None
-    counters: list[tuple[str, int, int | None]] = field(default_factory=list)
+    counters: Sequence[tuple[str, int, int | None]] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -68,6 +68,7 @@ class Pending:
         followers: commands of the same key, or of the same reference, that wait for its outcome.
         limit: a counter has no room for it, so it is refused.
         records, state, refusal, error: what was decided; the records are none for a refusal.
+        own: which of the records is the event's own. counters: what the decision adds to sums across customers.
         base: version of its stream that was read.
         unit, shown, head: what is sent, its records as JSON objects, the head it leaves behind if it is its stream's last.
         hash: of its last record, once stamped.
@@ -87,6 +88,8 @@ class Pending:
     followers: Sequence[Pending] = ()
     limit: Refused | None = None
     records: Sequence[Record] = ()
+    own: int = -1
+    counters: Sequence[tuple[str, int, int | None]] = ()
     state: Any = None
     refusal: Refused | None = None
     error: LedgerError | None = None
@@ -103,8 +106,8 @@ class Pending:
 
     def forget(self) -> None:
         """Forget what was decided; the command waits again."""
-        self.records = ()
-        self.shown = ()
+        self.records = self.shown = self.counters = ()
+        self.own = -1
         self.state = self.refusal = self.error = self.unit = self.hash = self.head = None
 
 

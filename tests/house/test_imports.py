@@ -11,7 +11,20 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
 NEVER_IMPORTED_BY = {"ledger": {"projections", "api"}, "projections": {"api"}, "api": set[str]()}
-PURE = {"money", "records", "rules", "lots", "account", "deciding", "events", "instants"}
+PURE = {
+    "money",
+    "records",
+    "rules",
+    "shapes",
+    "lots",
+    "account",
+    "parts",
+    "deciding",
+    "events",
+    "history",
+    "program",
+    "instants",
+}
 IMPURE_LIBRARIES = {"asyncpg", "sqlalchemy", "alembic", "fastapi", "starlette", "uvicorn", "psycopg"}
 IMPURE_OWN = {
     "ledger.store",

@@ -15,7 +15,7 @@ from ledger.deciding.points import adjusted, granted, redeemed, redemption_rever
 from ledger.deciding.program import ProgramDecision, decide_program
 from ledger.deciding.refunds import refund, returned
 from ledger.deciding.trade import delivered, purchase
-from ledger.deciding.unit import Unit
+from ledger.deciding.unit import FALLS_DUE, FOLLOWS_AT_ONCE, Unit
 from ledger.errors import NotPermitted
 from ledger.instants import DAY
 
@@ -33,6 +33,10 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.adjusted": adjusted,
     "account.opened_from": opened_from,
 }
+
+
+FALLS_DUE[:] = []
+FOLLOWS_AT_ONCE[:] = []
 
 
 def decide(account: Account, command: Command, context: Context) -> Decision:

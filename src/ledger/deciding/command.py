@@ -1,5 +1,6 @@
 """What a decision is given, and what it gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -56,13 +57,24 @@ class Context:
 
 @dataclass(slots=True)
 class Decision:
-    """The records of a unit in order, the event's own last, and the account after them.
+    """The records of a unit in order, and the account after them.
 
     `recorded_at`, `prev` and `unit` are stamped by the writer, just before sending.
+
+    Attributes:
+        own: which record is the event's own; after it comes only what follows from it at once.
+        counters: what the unit adds to sums across customers: name, amount, and the limit that must hold (None = any).
     """
 
     records: list[Record]
     account: Account
+    own: int = -1
+    counters: Sequence[tuple[str, int, int | None]] = ()
+
+    @property
+    def state(self) -> Account:
+        """The account, under the name every decision has for what it leaves."""
+        return self.account
 
 
 class NeedsHistory(Exception):

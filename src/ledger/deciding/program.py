@@ -1,5 +1,6 @@
 """Decisions on the program's own stream: rules published, places registered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class ProgramDecision:
 
     records: list[Record]
     state: ProgramState
+    own: int = -1
+    counters: Sequence[tuple[str, int, int | None]] = ()
 
 
 def decide_program(state: ProgramState, command: Command, context: Context) -> ProgramDecision:

@@ -4,22 +4,29 @@ Instants: `instant` is when the event takes effect (its `time`, or `now` where i
 instant lies before the latest on its stream is late: what it takes must have been free from then until now, as the history says.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory
-from ledger.errors import LimitReached, TooManyLots
+from ledger.errors import InvariantBroken, LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable
 from ledger.money import AMOUNT_MAX
-from ledger.records import Lot, Posting, Record, customer_stream_id
+from ledger.records import FOLLOWS, Lot, Posting, Record, customer_stream_id
 from ledger.rules import RuleVersion
 
 DUE = "ledger:due"
 """Source of the records that time itself brings."""
+
+FALLS_DUE: list[Callable[["Unit", int], None]] = []
+"""What the families write when time changes their part: each is called with an instant at which something is due."""
+
+FOLLOWS_AT_ONCE: list[Callable[["Unit", Record], None]] = []
+"""What the families write after an event's own record, such as an upgrade."""
 
 
 class Unit:
@@ -29,6 +36,7 @@ class Unit:
         account: the state, advanced as records are written; never the caller's own.
         postings: of the event's own record, so far.
         notes: of the event's own record, so far.
+        counters: what the unit adds to sums across customers: name, amount, limit.
     """
 
     def __init__(self, account: Account, context: Context, subject: str, instant: int, rules: RuleVersion) -> None:
@@ -41,6 +49,7 @@ class Unit:
         self.records: list[Record] = []
         self.postings: list[Posting] = []
         self.notes: list[dict[str, Any]] = []
+        self.counters: list[tuple[str, int, int | None]] = []
         self._reversals: dict[str, int] = {}
         self._timeline: Timeline | None = None
 
@@ -58,13 +67,21 @@ class Unit:
         return self._timeline
 
     def advance(self, until: int) -> None:
-        """Write what falls due by an instant, each at its own."""
-        due: dict[int, list[Lot]] = {}
-        for lot in self.account.lots.values():
-            if lot.expires_at <= until:
-                due.setdefault(lot.expires_at, []).append(lot)
-        for expires_at in sorted(due):
-            self._expire(expires_at, due[expires_at])
+        """Write what falls due by an instant, each at its own.
+
+        Raises:
+            InvariantBroken: something stays due whatever is written.
+        """
+        while (instant := self.account.due_at()) is not None and instant <= until:
+            version = self.account.version
+            lots = [lot for lot in self.account.lots.values() if lot.expires_at <= instant]
+            if lots:
+                self._expire(instant, lots)
+            if self.account.parts:
+                for fall_due in FALLS_DUE:
+                    fall_due(self, instant)
+            if self.account.version == version:
+                raise InvariantBroken(f"nothing is written for what is due at {show(instant)}")
 
     def free(self, asset: str, instant: int, *, pending: bool) -> list[Free]:
         """What can be taken at an instant, soonest expiry first: of the head, or for a late event what was free until now."""
@@ -136,7 +153,42 @@ class Unit:
         )
         self._write(own)
         _check_exact(self.account, own.balances)
-        return Decision(self.records, self.account)
+        before = len(self.records)
+        for follow in FOLLOWS_AT_ONCE:
+            follow(self, own)
+        return Decision(self.records, self.account, before - 1 - len(self.records), self.counters)
+
+    def write_due(self, what: str, instant: int, data: dict[str, Any], postings: tuple[Posting, ...] = ()) -> None:
+        """Write a record that time itself brings."""
+        self._write(self._due_record(what, instant, self.account.version + 1, postings, data, None))
+
+    def write_following(
+        self,
+        own: Record,
+        what: str,
+        data: dict[str, Any],
+        postings: tuple[Posting, ...] = (),
+        derived: dict[str, Any] | None = None,
+    ) -> Record:
+        """Write a record that follows from the event's own at once, at its instant. A posting names its lot itself."""
+        version = self.account.version + 1
+        record = Record(
+            id=str(due_id(self.context.program, self.subject, what, own.instant, version)),
+            source=FOLLOWS,
+            type=what,
+            subject=self.subject,
+            program=self.context.program,
+            time=own.instant,
+            version=version,
+            rules=self.rules.version,
+            actor=own.actor,
+            cause={"source": own.source, "id": own.id},
+            data=data,
+            derived=derived,
+            postings=postings,
+        )
+        self._write(record)
+        return record
 
     def join_lots(self, asset: str) -> None:
         """Keep the number of open lots of an asset within bounds: join those that agree, at the stream's latest instant.

@@ -1,0 +1,153 @@
+"""A whole rules document, its versions, and which of them decides."""
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from ledger.errors import FormError
+from ledger.instants import EARLIEST, business_day, from_datetime
+from ledger.rules.basics import Currency, Moment, Part
+from ledger.rules.earning import EventEarning, PurchaseEarning
+from ledger.rules.points import Availability, Expiry, RedemptionReversal
+
+
+class ProgramBlock(Part):
+    """What is fixed when the program is created.
+
+    `currencies` empty means any. `points_scale` is the number of decimals of a point; every amount of points in the ledger is a
+    whole number of 10^-points_scale. `order_scope` says within what order numbers are unique.
+    """
+
+    time_zone: str = "UTC"
+    currencies: tuple[Currency, ...] = ()
+    points_scale: int = Field(0, ge=0, le=4, strict=True)
+    order_scope: Literal["program", "source", "store"] = "program"
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> "ProgramBlock":
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"time_zone {self.time_zone!r} is not a known zone") from error
+        return self
+
+
+class RulesDocument(Part):
+    """One version of a program's rules."""
+
+    program: ProgramBlock = ProgramBlock()
+    effective_from: Moment | None = None
+    earning: tuple[Annotated[PurchaseEarning | EventEarning, Field(discriminator="on")], ...] = ()
+    expiry: Expiry = Expiry()
+    availability: Availability = Availability()
+    refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
+    redemption_reversal: RedemptionReversal = RedemptionReversal()
+    backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
+    business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "RulesDocument":
+        ids = [rule.id for rule in self.earning]
+        for name in ids:
+            if ids.count(name) > 1:
+                raise ValueError(f"two earning rules are called {name!r}")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The program's time zone."""
+        return ZoneInfo(self.program.time_zone)
+
+    @cached_property
+    def day_starts_minute(self) -> int:
+        """Minutes after midnight at which a business day begins."""
+        hours, minutes = self.business_day_starts_at.split(":")
+        return int(hours) * 60 + int(minutes)
+
+    @cached_property
+    def purchase_earning(self) -> tuple[PurchaseEarning, ...]:
+        """The rules for purchases, in order."""
+        return tuple(rule for rule in self.earning if isinstance(rule, PurchaseEarning))
+
+    @cached_property
+    def signup_earning(self) -> tuple[EventEarning, ...]:
+        """The rules for sign-ups, in order."""
+        return tuple(rule for rule in self.earning if isinstance(rule, EventEarning))
+
+    def business_day(self, instant: int) -> str:
+        """The business day of an instant, as `YYYY-MM-DD`."""
+        return business_day(instant, self.zone, self.day_starts_minute).isoformat()
+
+    def expires_at(self, granted_at: int) -> int:
+        """Expiry of points granted at an instant."""
+        return self.expiry.expires_at(granted_at, self.zone)
+
+
+class RuleVersion(Part):
+    """A published document with its number; `effective_from` in microseconds."""
+
+    version: int
+    effective_from: int
+    document: RulesDocument
+
+
+class Rulebook:
+    """All versions of a program's rules, oldest first."""
+
+    def __init__(self, versions: tuple[RuleVersion, ...]) -> None:
+        self.versions = versions
+        self._newest_first = versions[::-1]
+
+    def at(self, instant: int) -> RuleVersion:
+        """The version that decides an event of that instant: the latest published whose `effective_from` is not later."""
+        for version in self._newest_first:
+            if version.effective_from <= instant:
+                return version
+        return self.versions[0]
+
+    @property
+    def latest(self) -> RuleVersion:
+        """The version published last."""
+        return self.versions[-1]
+
+
+DEFAULT_DOCUMENT: dict[str, Any] = {
+    "program": {"time_zone": "UTC", "currencies": [], "points_scale": 0, "order_scope": "program"},
+    "earning": [
+        {"id": "base", "on": "purchase.recorded", "points_per_unit": "1"},
+        {"id": "signup", "on": "customer.signed_up", "points": 100},
+    ],
+    "expiry": {"kind": "end_of_month", "n": 12},
+    "refunds": "within_balance",
+}
+"""The rules of program `default`, made at the first start on an empty database."""
+
+EVER = EARLIEST
+
+
+def read_document(document: Any) -> RulesDocument:
+    """Validate a rules document.
+
+    Raises:
+        FormError: names the place (JSON pointer) and the reason of every fault.
+    """
+    try:
+        return RulesDocument.model_validate(document)
+    except ValidationError as error:
+        faults = [
+            {"pointer": _pointer(fault["loc"]), "reason": fault["msg"]} for fault in error.errors(include_url=False)
+        ]
+        raise FormError("The rules document is malformed.", errors=faults) from error
+
+
+def effective_from(document: RulesDocument, *, first: bool, published_at: int) -> int:
+    """From when a document counts: ever for a program's first, else as it says, else from its publication."""
+    if first:
+        return EVER
+    return published_at if document.effective_from is None else from_datetime(document.effective_from)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join(f"/{part}" for part in location if part not in ("purchase.recorded", "customer.signed_up"))
