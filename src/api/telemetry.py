@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import InternalError, MethodNotAllowed, PathUnknown, code_of, problem_answer
 from ledger.answers import Answer
 from ledger.errors import LedgerError
+from ledger.service import Backlog
 
 REQUESTS = Histogram(
     "ledger_http_request_seconds",
@@ -34,6 +36,22 @@ REQUESTS = Histogram(
 )
 EVENTS = Counter("ledger_events_total", "Events posted, by what became of them.", ["outcome", "code"])
 FOLLOWERS = Gauge("ledger_feed_followers", "Clients that follow a feed live.", multiprocess_mode="livesum")
+
+COMMANDS_WAITING = Gauge(
+    "ledger_commands_waiting", "Events taken in and not answered yet.", ["program"], multiprocess_mode="livesum"
+)
+REFUSALS_WAITING = Gauge(
+    "ledger_refusals_waiting",
+    "Refusals kept until what they wait for arrives.",
+    ["program"],
+    multiprocess_mode="mostrecent",
+)
+DUE_SECONDS = Gauge(
+    "ledger_due_seconds",
+    "How far back the instant lies up to which all that fell due is written.",
+    ["program"],
+    multiprocess_mode="mostrecent",
+)
 
 _LEGAL_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 _PROCESS = secrets.token_hex(6).encode()
@@ -93,6 +111,15 @@ def count_event(answer: Answer) -> None:
         _REPLAYED.inc()
     else:
         _RECORDED.inc()
+
+
+def show_backlogs(backlogs: Iterable[Backlog]) -> None:
+    """Let the gauges show what programs have still to do."""
+    for backlog in backlogs:
+        COMMANDS_WAITING.labels(backlog.program).set(backlog.commands_waiting)
+        REFUSALS_WAITING.labels(backlog.program).set(backlog.refusals_waiting)
+        if backlog.due_seconds is not None:
+            DUE_SECONDS.labels(backlog.program).set(backlog.due_seconds)
 
 
 def exposition() -> bytes:

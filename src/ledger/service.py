@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from ledger.clock import CLOCKS_AT_ONCE, MARK_SECONDS
 from ledger.deciding import Command
 from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
-from ledger.instants import to_datetime
+from ledger.instants import SECOND, from_datetime, to_datetime
 from ledger.leasing import UNREACHABLE, Desks, lent
 from ledger.migrating import head_revision
 from ledger.rules import DEFAULT_DOCUMENT, RuleVersion, read_document
@@ -62,6 +63,22 @@ log = structlog.get_logger("ledger")
 def wall_clock() -> int:
     """Now, in microseconds."""
     return time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a program has still to do.
+
+    Attributes:
+        commands_waiting: posted to this process and not answered yet.
+        refusals_waiting: kept until what they wait for arrives.
+        due_seconds: how long ago the instant lies up to which all that fell due is written; None before the first time.
+    """
+
+    program: str
+    commands_waiting: int
+    refusals_waiting: int
+    due_seconds: float | None
 
 
 class Ledger:
@@ -226,6 +243,26 @@ class Ledger:
         if answer.error is not None:
             raise answer.error
         return target.state.rules.latest
+
+    async def backlogs(self) -> list[Backlog]:
+        """What every program of this process has still to do.
+
+        Raises:
+            DatabaseUnavailable
+        """
+        async with lent(self.pool) as conn:
+            written = {row.log_id: row for row in await store.read_backlogs(conn)}
+        now = self.now()
+        return [
+            Backlog(
+                program.name,
+                program.writer.commands_waiting,
+                row.refusals_waiting,
+                None if row.due_through is None else max(0, now - from_datetime(row.due_through)) / SECOND,
+            )
+            for program in self._programs.values()
+            if program.has_rules and (row := written.get(program.log_id)) is not None
+        ]
 
     async def ready(self) -> dict[str, bool]:
         """What must hold before the service takes requests; all false where the database cannot be asked."""

@@ -59,6 +59,34 @@ WHERE
 """
 
 
+@dataclass(slots=True, frozen=True)
+class Backlog:
+    """What a log waits for: `due_through` as in `Log`, and how many refusals wait to be tried again."""
+
+    log_id: int
+    due_through: datetime | None
+    refusals_waiting: int
+
+
+async def read_backlogs(conn: Connection) -> list[Backlog]:
+    """Every log's backlog."""
+    with translated(DatabaseUnavailable):
+        return [Backlog(**row) for row in await conn.fetch(_BACKLOGS)]
+
+
+_BACKLOGS: Final = """
+SELECT
+    l.log_id,
+    l.due_through,
+    (
+        SELECT count(*)
+        FROM refusals AS r
+        WHERE r.log_id = l.log_id AND r.status = 'waiting'
+    ) AS refusals_waiting
+FROM logs AS l
+"""
+
+
 async def read_log_of(conn: Connection, program: str) -> Log | None:
     """The log of one program."""
     with translated(DatabaseUnavailable):

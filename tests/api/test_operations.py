@@ -66,6 +66,17 @@ def test_metrics_count_requests_by_route_and_events_by_outcome(service, shop, cu
     assert "ledger_feed_followers 0" in text
 
 
+def test_metrics_show_what_programs_have_still_to_do(service, own_shop):
+    """A refund that waits for its purchase, nothing in the queue, and how far the clock has come."""
+    refund = event("purchase.refunded", "c-1", {"refund_id": fresh("R"), "order_id": fresh("SO"), "amount": 5})
+    assert own_shop.post(refund).json()["retryable"]
+    label = f'program="{own_shop.program}"'
+    await_that(lambda: f"ledger_due_seconds{{{label}}}" in service.client("").get("/metrics").text)
+    text = service.client("").get("/metrics").text
+    assert f"ledger_refusals_waiting{{{label}}} 1.0" in text
+    assert f"ledger_commands_waiting{{{label}}} 0.0" in text
+
+
 def test_an_unknown_method_or_path_makes_no_series_of_its_own(service):
     """Planted: the path as the label; seen (a client could fill the memory)."""
     client = service.client()
