@@ -112,6 +112,21 @@ def given_back(redemption: str, time: str | int, points: int | None = None) -> E
     return event("points.redemption_reversed", time, redemption_id=redemption, points=points)
 
 
+def loaded(load: str, principal: int, bonus: int, time: str | int, *, currency: str = "CNY", **more: Any) -> Event:
+    data = {"load_id": load, "currency": currency, "principal": principal, "payment_reference": f"wx-{load}", **more}
+    return event("stored_value.loaded", time, bonus=bonus or None, **data)
+
+
+def spent(spend: str, amount: int, time: str | int, *, currency: str = "CNY", **more: Any) -> Event:
+    return event("stored_value.spent", time, spend_id=spend, currency=currency, amount=amount, **more)
+
+
+def load_refunded(refund: str, time: str | int, *, load: str | None = None, **more: Any) -> Event:
+    """A refund of a load, or of a currency where no load is named."""
+    which = {"currency": "CNY"} if load is None else {"load_id": load}
+    return event("stored_value.refunded", time, refund_id=refund, **{**which, **more})
+
+
 def adjusted(points: int, time: str | int) -> Event:
     return event("points.adjusted", time, points=points, reason="by hand")
 

@@ -41,6 +41,43 @@ REDEMPTION: dict[str, Any] = {
     "data": {"redemption_id": "R-1", "points": 60},
 }
 
+LOAD: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d4",
+    "source": "/pos/sz-001",
+    "type": "stored_value.loaded",
+    "subject": "c-1001",
+    "time": "2026-11-21T10:10:00+08:00",
+    "data": {
+        "load_id": "L-1",
+        "currency": "CNY",
+        "principal": 100000,
+        "bonus": 20000,
+        "payment_reference": "wx-4200001",
+        "place": {"store": "SZ-001", "channel": "mini_program"},
+    },
+}
+
+SPENDING: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d5",
+    "source": "/pos/sz-001",
+    "type": "stored_value.spent",
+    "subject": "c-1001",
+    "time": "2026-11-21T10:15:00+08:00",
+    "data": {"spend_id": "SP-1", "currency": "CNY", "amount": 60000},
+}
+
+LOAD_REFUND: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d6",
+    "source": "/pos/sz-001",
+    "type": "stored_value.refunded",
+    "subject": "c-1001",
+    "time": "2026-11-22T10:00:00+08:00",
+    "data": {"refund_id": "LR-1", "load_id": "L-1", "reason": "within seven days"},
+}
+
 BINARY_HEADERS = {
     "ce-specversion": "1.0",
     "ce-id": "5f0c41d2",

@@ -16,6 +16,7 @@ from api.refusals import STATUSES, read_refusals
 from api.rules import YAML, publish_rules, read_rules
 from api.schemas import CUSTOMER_PATTERN, PROGRAM_PATTERN, Schema, ref
 from ledger.reading import EVENTS_LIMIT_MAX, FEED_LIMIT_MAX
+from ledger.shapes.basics import ASSET_PATTERN
 
 _PROGRAM = parameter(
     "program", "path", "The program's name.", {"type": "string", "pattern": PROGRAM_PATTERN}, "default"
@@ -112,6 +113,9 @@ _POST = Operation(
                 "purchase": {"value": examples.PURCHASE},
                 "sign_up": {"value": examples.SIGN_UP},
                 "redemption": {"value": examples.REDEMPTION},
+                "load": {"value": examples.LOAD},
+                "spending": {"value": examples.SPENDING},
+                "load_refund": {"value": examples.LOAD_REFUND},
             },
         },
         BATCH: {
@@ -191,7 +195,7 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(400, 404),
         parameters=(
             *_CUT_OFFS,
-            parameter("of", "query", "Which asset.", {"enum": ["points", "growth"], "default": "points"}),
+            parameter("of", "query", "Which asset.", {"type": "string", "pattern": ASSET_PATTERN, "default": "points"}),
         ),
     ),
     Operation(

@@ -279,12 +279,19 @@ def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR09
             return f"return:{_scope(record, order_scope)}:{data['return_id']}"
         case "points.granted":
             return f"grant:{data['grant_id']}" if "grant_id" in data else None
-        case "points.redeemed":
-            return f"redemption:{data['redemption_id']}"
         case "account.opened_from":
             return f"opening:{data['system']}:{record.subject}:{data.get('part', 1)}"
         case _:
-            return None
+            kind, number = _NAMED.get(record.type, ("", ""))
+            return f"{kind}:{data[number]}" if kind else None
+
+
+_NAMED = {
+    "points.redeemed": ("redemption", "redemption_id"),
+    "stored_value.loaded": ("load", "load_id"),
+    "stored_value.spent": ("spend", "spend_id"),
+    "stored_value.refunded": ("load_refund", "refund_id"),
+}
 
 
 def _scope(record: Record, order_scope: str) -> str:

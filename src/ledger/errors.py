@@ -181,6 +181,30 @@ class InsufficientPoints(Refused):
     code = "insufficient_points"
 
 
+class LoadUnknown(PurchaseUnknown):
+    """The load has not been recorded for this customer yet; the event is kept and tried again when it arrives."""
+
+    code = "load_unknown"
+
+
+class InsufficientStoredValue(Refused):
+    """Less stored value is available than requested; nothing was taken."""
+
+    code = "insufficient_stored_value"
+
+
+class RefundExceedsPrincipal(Refused):
+    """More would be refunded than is left of what was paid in."""
+
+    code = "refund_exceeds_principal"
+
+
+class CoolingOffEnded(Refused):
+    """The rules refund stored value within the cooling-off window only, and it has ended."""
+
+    code = "cooling_off_ended"
+
+
 class TooManyLots(Refused):
     """The account holds 2,000 open lots of this asset and no two of them can be joined."""
 

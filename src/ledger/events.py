@@ -160,6 +160,19 @@ def _check_grant(data: dict[str, Any], time: int) -> None:
         _reject("/expires_at", "points expire after they are granted", "expires_before_grant")
 
 
+def _check_load(data: dict[str, Any], time: int) -> None:
+    if "bonus_expires_at" in data:
+        if not data.get("bonus"):
+            _reject("/bonus_expires_at", "there is no bonus that could expire")
+        if parse(data["bonus_expires_at"]) <= time:
+            _reject("/bonus_expires_at", "a bonus expires after it is granted", "expires_before_grant")
+
+
+def _check_load_refund(data: dict[str, Any], _: int) -> None:
+    if ("load_id" in data) == ("currency" in data):
+        _reject("/load_id", "a refund names either its load or a currency")
+
+
 def _check_adjustment(data: dict[str, Any], _: int) -> None:
     if data["points"] == 0:
         _reject("/points", "an adjustment of 0 changes nothing")
@@ -183,4 +196,6 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "points.granted": _check_grant,
     "points.adjusted": _check_adjustment,
     "account.opened_from": _check_opening,
+    "stored_value.loaded": _check_load,
+    "stored_value.refunded": _check_load_refund,
 }

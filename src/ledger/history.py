@@ -117,8 +117,19 @@ class Redemption:
     left: dict[str, int]
 
 
+@dataclass(slots=True)
+class Load:
+    """Stored value paid in: its lots, and those their value was moved into since."""
+
+    id: str
+    instant: int
+    currency: str
+    principal: list[str]
+    bonus: list[str]
+
+
 class Timeline:
-    """The courses, orders and redemptions of one stream."""
+    """The courses, orders, redemptions and loads of one stream."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.lots: dict[str, Lot] = {}
@@ -126,7 +137,8 @@ class Timeline:
         self.courses: dict[str, Course] = {}
         self.orders: dict[str, Order] = {}
         self.redemptions: dict[str, Redemption] = {}
-        self._earned: dict[str, list[Earning]] = {}
+        self.loads: dict[str, Load] = {}
+        self._belongs: dict[str, list[list[str]]] = {}
         self._earned_by_day: dict[tuple[str, str], int] = {}
         for record in records:
             self._add(record)
@@ -158,6 +170,10 @@ class Timeline:
         back = max(0, amount - spare)
         course.expired -= back
         return back
+
+    def restore(self, lot: str, amount: int, at: int) -> None:
+        """Give back to a lot at an instant."""
+        self.courses[lot].moves.append((at, amount))
 
     def expired_of(self, lots: Iterable[str], instant: int) -> int:
         """What expiry had taken from certain lots by an instant and did not count as taken back yet."""
@@ -200,6 +216,8 @@ class Timeline:
                 self._note_redemption(record, instant)
             case "points.redemption_reversed":
                 self._note_reversal(record)
+            case "stored_value.loaded":
+                self._note_load(record, instant)
 
     def _move(self, record: Record, posting: Posting, at: int) -> None:
         expiry = "program:expired" in (posting.source, posting.to)
@@ -222,13 +240,13 @@ class Timeline:
                 self._follow(posting)
 
     def _follow(self, posting: Posting) -> None:
-        """Points moved into a new lot still belong to the earnings they came from; of joined orders that may be several."""
+        """What is moved into a new lot still belongs to the earnings and loads it came from; of joined lots that may be several."""
         if posting.source.startswith("customer:") and posting.lot is not None:
-            followed = self._earned.setdefault(posting.lot, [])
-            for earning in (earning for lot, _ in posting.lots for earning in self._earned.get(lot, ())):
-                if posting.lot not in earning.lots:
-                    earning.lots.append(posting.lot)
-                    followed.append(earning)
+            followed = self._belongs.setdefault(posting.lot, [])
+            for lots in (lots for lot, _ in posting.lots for lots in self._belongs.get(lot, ())):
+                if posting.lot not in lots:
+                    lots.append(posting.lot)
+                    followed.append(lots)
 
     def _note_purchase(self, record: Record, instant: int) -> None:
         data = record.data
@@ -260,7 +278,7 @@ class Timeline:
                     [posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True))
                 )
                 order.earnings.append(earning)
-                self._earned[posting.lot] = [earning]
+                self._belongs[posting.lot] = [earning.lots]
         self.orders[reference] = order
 
     def _note_refund(self, record: Record) -> None:
@@ -292,3 +310,14 @@ class Timeline:
         redemption = self.redemptions[record.data["redemption_id"]]
         for lot, amount in (record.derived or {})["reversed"]:
             redemption.left[lot] -= amount
+
+    def _note_load(self, record: Record, instant: int) -> None:
+        data = record.data
+        opened = {posting.asset.partition(":")[0]: [posting.lot or ""] for posting in record.postings}
+        load = Load(
+            data["load_id"], instant, data["currency"], opened["stored.principal"], opened.get("stored.bonus", [])
+        )
+        self.loads[load.id] = load
+        for lots in (load.principal, load.bonus):
+            for lot in lots:
+                self._belongs[lot] = [lots]

@@ -41,6 +41,9 @@ TYPES = frozenset(
         "points.expired",
         "points.expiry_reversed",
         "account.opened_from",
+        "stored_value.loaded",
+        "stored_value.spent",
+        "stored_value.refunded",
         "place.registered",
         "program.published",
     }

@@ -14,6 +14,15 @@ _NUMBERED = {
     "purchase.refunded": ("refund", "refund_id"),
     "purchase.returned": ("return", "return_id"),
 }
+"""Unique within the program, the source or the store."""
+
+_NAMED = {
+    "points.redeemed": ("redemption", "redemption_id"),
+    "stored_value.loaded": ("load", "load_id"),
+    "stored_value.spent": ("spend", "spend_id"),
+    "stored_value.refunded": ("load_refund", "refund_id"),
+}
+"""Unique within the program."""
 
 
 def reference_of(command: Command, program: str, order_scope: OrderScope) -> str | None:
@@ -24,15 +33,14 @@ def reference_of(command: Command, program: str, order_scope: OrderScope) -> str
             return f"signup:{command.subject}"
         case "points.granted":
             return f"grant:{data['grant_id']}" if "grant_id" in data else None
-        case "points.redeemed":
-            return f"redemption:{data['redemption_id']}"
         case "account.opened_from":
             return f"opening:{data['system']}:{command.subject}:{data.get('part', 1)}"
         case "purchase.recorded" | "purchase.refunded" | "purchase.returned":
             kind, number = _NUMBERED[command.type]
             return f"{kind}:{_scope(command.source, data, program, order_scope)}:{data[number]}"
         case _:
-            return None
+            kind, number = _NAMED.get(command.type, ("", ""))
+            return f"{kind}:{data[number]}" if kind else None
 
 
 def _scope(source: str, data: dict[str, Any], program: str, order_scope: OrderScope) -> str:

@@ -19,6 +19,8 @@ from tests.builders import (
     given_back,
     granted,
     line,
+    load_refunded,
+    loaded,
     opened,
     purchase,
     redeemed,
@@ -36,6 +38,7 @@ DOCUMENT = rules(program={"currencies": ["CNY"]}, expiry={"kind": "end_of_month"
 BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),
+    loaded("L-1", 1000, 200, "2026-03-03"),
     clock_runs(NOW),
 )
 
@@ -192,6 +195,47 @@ TABLES = {
             ("recorded", {}),
         ],
     ),
+    "stored_value.loaded": (
+        event(
+            "stored_value.loaded",
+            FAR_AHEAD,
+            load_id="L-2",
+            currency="JPY",
+            principal=0,
+            payment_reference="wx-2",
+            bonus_expires_at="2026-01-01T00:00:00Z",
+        ),
+        [
+            ("malformed", {"principal": 1000}),
+            ("malformed", {"bonus": 200}),
+            ("expires_before_grant", {"bonus_expires_at": "2027-01-01T00:00:00Z"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("currency_not_accepted", {"currency": "CNY"}),
+            ("recorded", {}),
+        ],
+    ),
+    "stored_value.spent": (
+        event("stored_value.spent", FAR_AHEAD, spend_id="S-1", currency="CNY", amount=0),
+        [
+            ("malformed", {"amount": 1201}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("insufficient_stored_value", {"amount": 1200}),
+            ("recorded", {}),
+        ],
+    ),
+    "stored_value.refunded": (
+        event("stored_value.refunded", FAR_AHEAD, refund_id="LR-1", load_id="L-9", currency="CNY", amount=1001),
+        [
+            ("malformed", {"currency": None}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("load_unknown", {"load_id": "L-1"}),
+            ("refund_exceeds_principal", {"amount": 1000}),
+            ("recorded", {}),
+        ],
+    ),
     "place.registered": (
         event("place.registered", FAR_AHEAD, store="SZ-1", brand="red", entity="", effective_from="2026-01-01"),
         [
@@ -244,6 +288,7 @@ def repaired(posted, repairs):
         (refunded("SO-9", 1, NOW), True, "purchase:shop:SO-9"),
         (event("order.delivered", NOW, order_id="SO-9"), True, "purchase:shop:SO-9"),
         (given_back("R-9", NOW), True, "redemption:R-9"),
+        (load_refunded("LR-1", NOW, load="L-9"), True, "load:L-9"),
         (refunded("SO-1", 8501, NOW), False, None),
         (redeemed("R-2", 10**6, NOW), False, None),
         (given_back("R-1", NOW, 51), False, None),

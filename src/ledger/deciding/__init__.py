@@ -14,6 +14,7 @@ from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
 from ledger.deciding.program import ProgramDecision, decide_program
 from ledger.deciding.refunds import refund, returned
+from ledger.deciding.stored import load_refunded, loaded, spent
 from ledger.deciding.trade import delivered, purchase
 from ledger.deciding.unit import FALLS_DUE, FOLLOWS_AT_ONCE, Unit
 from ledger.errors import NotPermitted
@@ -32,6 +33,9 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.redemption_reversed": redemption_reversed,
     "points.adjusted": adjusted,
     "account.opened_from": opened_from,
+    "stored_value.loaded": loaded,
+    "stored_value.spent": spent,
+    "stored_value.refunded": load_refunded,
 }
 
 

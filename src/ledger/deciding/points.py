@@ -1,15 +1,13 @@
 """Points granted, redeemed, given back and adjusted by hand."""
 
-from typing import Any
-
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import grant
 from ledger.deciding.places import where
+from ledger.deciding.spending import give_back, last_consumed_first, spend_points
 from ledger.deciding.unit import Unit
-from ledger.errors import InsufficientPoints, RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
-from ledger.instants import DAY, parse
-from ledger.lots import chosen, total
-from ledger.records import Lot, Posting
+from ledger.errors import RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
+from ledger.instants import parse
+from ledger.records import Posting
 
 ASSET = "points"
 
@@ -30,7 +28,7 @@ def redeemed(unit: Unit, command: Command) -> Decision:
         InsufficientPoints: nothing is consumed.
     """
     data = command.data
-    _spend(unit, data["points"], "program:redeemed")
+    spend_points(unit, data["points"], "program:redeemed")
     derived = where(unit, data) if "place" in data else {}
     return unit.finish(command, reference=f"redemption:{data['redemption_id']}", derived=derived)
 
@@ -54,8 +52,8 @@ def redemption_reversed(unit: Unit, command: Command) -> Decision:
     points = data.get("points", left)
     if points > left or not left:
         raise ReversalExceedsRedemption(left=left, requested=points)
-    parts = _last_consumed_first(redemption.left, points)
-    _give_back(unit, parts)
+    parts = last_consumed_first(redemption.left.items(), points)
+    give_back(unit, ASSET, parts, unit.instant)
     derived = {"redemption_version": redemption.version, "reversed": parts}
     return unit.finish(command, reference=None, derived=derived)
 
@@ -68,7 +66,7 @@ def adjusted(unit: Unit, command: Command) -> Decision:
     """
     points = command.data["points"]
     if points < 0:
-        _spend(unit, -points, "program:adjusted")
+        spend_points(unit, -points, "program:adjusted")
     else:
         expires_at = unit.rules.document.expires_at(unit.instant)
         lot = unit.post(Posting(ASSET, points, "program:adjusted", "customer:points", lot="", expires_at=expires_at))
@@ -79,66 +77,3 @@ def adjusted(unit: Unit, command: Command) -> Decision:
 def _open(unit: Unit, lot: tuple[str, int, int]) -> None:
     unit.pay_debts([lot], ASSET)
     unit.join_lots(ASSET)
-
-
-def _spend(unit: Unit, points: int, to: str) -> None:
-    free = unit.free(ASSET, unit.instant, pending=False)
-    available = total(free)
-    if available < points:
-        raise InsufficientPoints(available=available, requested=points)
-    unit.post(Posting(ASSET, points, "customer:points", to, lots=unit.take(chosen(free, points), unit.instant)))
-
-
-def _last_consumed_first(left: dict[str, int], points: int) -> list[tuple[str, int]]:
-    parts = []
-    for lot, amount in reversed(left.items()):
-        part = min(amount, points)
-        if part:
-            parts.append((lot, part))
-            points -= part
-    return parts
-
-
-def _give_back(unit: Unit, parts: list[tuple[str, int]]) -> None:
-    lots = unit.timeline.lots
-    alive = [(lot, amount) for lot, amount in parts if lots[lot].expires_at > unit.instant]
-    opened: list[tuple[str, int, int]] = []
-    if alive:
-        unit.post(
-            Posting(
-                ASSET,
-                sum(amount for _, amount in alive),
-                "program:redeemed",
-                "customer:points",
-                lots=tuple(alive),
-                restores=tuple(lots[lot]._replace(remaining=0) for lot, _ in alive),
-            )
-        )
-        opened += [(lot, amount, lots[lot].expires_at) for lot, amount in alive]
-    opened += [_granted_anew(unit, lots[lot], amount) for lot, amount in parts if lots[lot].expires_at <= unit.instant]
-    unit.pay_debts(opened, ASSET)
-    unit.join_lots(ASSET)
-
-
-def _granted_anew(unit: Unit, lot: Lot, amount: int) -> tuple[str, int, int]:
-    """A new lot for points whose old lot is past its expiry."""
-    setting = unit.rules.document.redemption_reversal
-    why: dict[str, Any] = {"lot": lot.id, "expired_lots": setting.expired_lots}
-    if setting.expired_lots == "grace":
-        expires_at = unit.instant + setting.grace_days * DAY
-    else:
-        expires_at = unit.rules.document.expires_at(unit.instant)
-    opened = unit.post(
-        Posting(
-            ASSET,
-            amount,
-            "program:redeemed",
-            "customer:points",
-            lot="",
-            granted_at=lot.granted_at,
-            expires_at=expires_at,
-            reason=lot.reason,
-            why=why,
-        )
-    )
-    return opened, amount, expires_at

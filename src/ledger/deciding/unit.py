@@ -50,6 +50,7 @@ class Unit:
         self.postings: list[Posting] = []
         self.notes: list[dict[str, Any]] = []
         self.counters: list[tuple[str, int, int | None]] = []
+        self._taken: dict[str, int] = {}
         self._reversals: dict[str, int] = {}
         self._timeline: Timeline | None = None
 
@@ -87,16 +88,28 @@ class Unit:
         """What can be taken at an instant, soonest expiry first: of the head, or for a late event what was free until now."""
         if self.late:
             return self.timeline.free_at(asset, instant, pending=pending)
-        return free_at(self.account, asset, instant, pending=pending)
+        free = free_at(self.account, asset, instant, pending=pending)
+        if not self._taken:
+            return free
+        left = (Free(lot, amount - self._taken.get(lot.id, 0)) for lot, amount in free)
+        return [part for part in left if part.amount]
 
     def take(self, parts: list[Free], at: int) -> tuple[tuple[str, int], ...]:
         """Take from lots at an instant, noting what expiry must be reversed for it; returns the lots as a posting names them."""
+        for lot, amount in parts:
+            self._taken[lot.id] = self._taken.get(lot.id, 0) + amount
         if self.late or self._timeline is not None:
             for lot, amount in parts:
                 needed = self.timeline.take(lot.id, amount, at)
                 if needed:
                     self._reversals[lot.id] = self._reversals.get(lot.id, 0) + needed
         return tuple((lot.id, amount) for lot, amount in parts)
+
+    def restore(self, parts: list[tuple[str, int]], at: int) -> tuple[tuple[str, int], ...]:
+        """Give back to lots at an instant: what is decided next finds it there. Returns the lots as a posting names them."""
+        for lot, amount in parts:
+            self.timeline.restore(lot, amount, at)
+        return tuple(parts)
 
     def post(self, posting: Posting) -> str:
         """Add a posting to the event's own record. A posting that opens a lot (`lot=""`) is given its id, which is returned."""
@@ -113,7 +126,10 @@ class Unit:
         """
         if not self.account.debts:
             return
-        open_debts = self.timeline.open_debts(asset) if self.late else list(self.account.debts.values())
+        if self.late:
+            open_debts = self.timeline.open_debts(asset)
+        else:
+            open_debts = [debt for debt in self.account.debts.values() if debt.asset == asset]
         for debt in open_debts:
             at = max(self.instant, debt.at)
             left = self.timeline.courses[debt.id].free_from(at) if self.late else debt.remaining
@@ -193,6 +209,8 @@ class Unit:
     def join_lots(self, asset: str) -> None:
         """Keep the number of open lots of an asset within bounds: join those that agree, at the stream's latest instant.
 
+        Stored value is never joined: a load is refunded from its own lots.
+
         Raises:
             TooManyLots: too few of them agree.
         """
@@ -201,7 +219,7 @@ class Unit:
         at = max(self.instant, self.account.latest)
         surplus = self._open_after(asset, at) - OPEN_LOTS_MAX
         taken = {lot for posting in self.postings for lot, _ in posting.lots}
-        for agreeing in joinable(self.account, asset, at):
+        for agreeing in () if asset.startswith("stored.") else joinable(self.account, asset, at):
             group = [lot for lot in agreeing if lot.id not in taken]
             if surplus > 0 and len(group) > 1:
                 self._join(asset, group, at)
