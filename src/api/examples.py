@@ -41,6 +41,21 @@ REDEMPTION: dict[str, Any] = {
     "data": {"redemption_id": "R-1", "points": 60},
 }
 
+PAID_FROM_LOTS: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d7",
+    "source": "/pos/sz-001",
+    "type": "purchase.recorded",
+    "subject": "c-1001",
+    "time": "2026-11-21T10:20:00+08:00",
+    "data": {
+        "order_id": "SO-2",
+        "currency": "CNY",
+        "total": 4500,
+        "tenders": [{"kind": "stored_value", "amount": 4000}, {"kind": "wechat", "amount": 500}],
+    },
+}
+
 LOAD: dict[str, Any] = {
     "specversion": "1.0",
     "id": "5f0c41d4",

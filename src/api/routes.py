@@ -113,6 +113,7 @@ _POST = Operation(
                 "purchase": {"value": examples.PURCHASE},
                 "sign_up": {"value": examples.SIGN_UP},
                 "redemption": {"value": examples.REDEMPTION},
+                "paid_from_lots": {"value": examples.PAID_FROM_LOTS},
                 "load": {"value": examples.LOAD},
                 "spending": {"value": examples.SPENDING},
                 "load_refund": {"value": examples.LOAD_REFUND},

@@ -193,6 +193,24 @@ class InsufficientStoredValue(Refused):
     code = "insufficient_stored_value"
 
 
+class TenderNotPayable(Refused):
+    """The rules do not say what a tender of this kind is worth in this currency; send the reference of what paid it."""
+
+    code = "tender_not_payable"
+
+
+class TenderNotWholePoints(Refused):
+    """The amount is not a whole number of points at the value the rules give a point."""
+
+    code = "tender_not_whole_points"
+
+
+class RefundExceedsTender(Refused):
+    """More would go back to a kind of tender than is left of what it paid."""
+
+    code = "refund_exceeds_tender"
+
+
 class RefundExceedsPrincipal(Refused):
     """More would be refunded than is left of what was paid in."""
 

@@ -20,6 +20,9 @@ __all__ = ["SHAPES", "check_customer", "milli", "validated"]
 _CUSTOMER_ID = re.compile(r"[A-Za-z0-9._~:@-]{1,128}")
 _PERSONAL = re.compile(r"(\+?86)?1[3-9]\d{9}|\+\d.*|.*@.*\..*|o[A-Za-z0-9_-]{27}", re.ASCII | re.DOTALL)
 
+_PAID_ELSEWHERE = frozenset({"coupon"})
+"""Kinds of tender that are held here and pay only by naming what paid them."""
+
 _ADAPTERS: dict[str, TypeAdapter[dict[str, Any]]] = {name: TypeAdapter(shape) for name, shape in SHAPES.items()}
 
 
@@ -120,7 +123,7 @@ def _check_purchase(data: dict[str, Any], _: int) -> None:
 
 def _check_tenders(tenders: list[dict[str, Any]]) -> None:
     for place, tender in enumerate(tenders):
-        if tender["kind"] in ("points", "stored_value", "coupon") and "reference" not in tender:
+        if tender["kind"] in _PAID_ELSEWHERE and "reference" not in tender:
             _reject(
                 f"/tenders/{place}/reference",
                 f"a tender of kind {tender['kind']} names the redemption that paid it",

@@ -12,6 +12,7 @@ from typing import Any
 from ledger import account as accounts
 from ledger.account import order_of_consumption
 from ledger.events import milli
+from ledger.history_value import Load, Paid, load_of, note_tender, note_tenders_back
 from ledger.lots import Free
 from ledger.records import Debt, Lot, Posting, Record
 
@@ -97,6 +98,7 @@ class Order:
     currency: str
     lines: dict[int, Line]
     earnings: list[Earning]
+    paid: list[Paid] = field(default_factory=list)
 
     @property
     def amount_left(self) -> int:
@@ -115,17 +117,6 @@ class Redemption:
     version: int
     instant: int
     left: dict[str, int]
-
-
-@dataclass(slots=True)
-class Load:
-    """Stored value paid in: its lots, and those their value was moved into since."""
-
-    id: str
-    instant: int
-    currency: str
-    principal: list[str]
-    bonus: list[str]
 
 
 class Timeline:
@@ -175,6 +166,13 @@ class Timeline:
         """Give back to a lot at an instant."""
         self.courses[lot].moves.append((at, amount))
 
+    def cover(self, debt: str, lots: list[tuple[str, int]], at: int) -> None:
+        """Take from lots at an instant what closes a debt; lots that the present decision opens have no course yet."""
+        for lot, amount in lots:
+            if lot in self.courses:
+                self.courses[lot].moves.append((at, -amount))
+            self.courses[debt].moves.append((at, -amount))
+
     def expired_of(self, lots: Iterable[str], instant: int) -> int:
         """What expiry had taken from certain lots by an instant and did not count as taken back yet."""
         gone = (self.courses[lot] for lot in lots if self.lots[lot].expires_at <= instant)
@@ -217,7 +215,8 @@ class Timeline:
             case "points.redemption_reversed":
                 self._note_reversal(record)
             case "stored_value.loaded":
-                self._note_load(record, instant)
+                load = self.loads[record.data["load_id"]] = load_of(record, instant)
+                self._belongs |= {lot: [lots] for lots in (load.principal, load.bonus) for lot in lots}
 
     def _move(self, record: Record, posting: Posting, at: int) -> None:
         expiry = "program:expired" in (posting.source, posting.to)
@@ -279,6 +278,8 @@ class Timeline:
                 )
                 order.earnings.append(earning)
                 self._belongs[posting.lot] = [earning.lots]
+            elif posting.why is not None and "tender" in posting.why:
+                note_tender(order.paid, posting, posting.why)
         self.orders[reference] = order
 
     def _note_refund(self, record: Record) -> None:
@@ -288,6 +289,7 @@ class Timeline:
                 line = order.lines[number]
                 line.amount_left -= amount
                 line.quantity_left -= quantity
+            note_tenders_back(order.paid, part.get("tenders", ()))
             for earning, clawed in zip(order.earnings, part["clawback"], strict=True):
                 earning.due += clawed["due"]
                 self.count_expired(earning.lots, clawed["expired"])
@@ -310,14 +312,3 @@ class Timeline:
         redemption = self.redemptions[record.data["redemption_id"]]
         for lot, amount in (record.derived or {})["reversed"]:
             redemption.left[lot] -= amount
-
-    def _note_load(self, record: Record, instant: int) -> None:
-        data = record.data
-        opened = {posting.asset.partition(":")[0]: [posting.lot or ""] for posting in record.postings}
-        load = Load(
-            data["load_id"], instant, data["currency"], opened["stored.principal"], opened.get("stored.bonus", [])
-        )
-        self.loads[load.id] = load
-        for lots in (load.principal, load.bonus):
-            for lot in lots:
-                self._belongs[lot] = [lots]

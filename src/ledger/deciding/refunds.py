@@ -9,6 +9,7 @@ from typing import Any
 
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
+from ledger.deciding.tenders import refund_tenders
 from ledger.deciding.trade import check_currency, order_reference
 from ledger.deciding.unit import Unit
 from ledger.errors import LineUnknown, PurchaseUnknown, RefundExceedsPurchase
@@ -30,11 +31,11 @@ class Undone:
 
 
 def refund(unit: Unit, command: Command) -> Decision:
-    """Record a refund and take back what the refunded lines earned.
+    """Record a refund: give the tenders paid from lots back to them, and take back what the refunded lines earned.
 
     Raises:
         PurchaseUnknown: kept until the purchase arrives.
-        LineUnknown, RefundExceedsPurchase
+        LineUnknown, RefundExceedsPurchase, RefundExceedsTender
     """
     data = command.data
     reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
@@ -45,7 +46,9 @@ def refund(unit: Unit, command: Command) -> Decision:
     for number, amount, quantity in undone.lines:
         order.lines[number].amount_left -= amount
         order.lines[number].quantity_left -= quantity
-    derived = {"currency": order.currency, "order": order.named(), "orders": [_undo(unit, undone)], **where(unit, data)}
+    back = refund_tenders(unit, order, data, max(unit.instant, order.instant)) if order.paid else []
+    undo = _undo(unit, undone) | ({"tenders": back} if back else {})
+    derived = {"currency": order.currency, "order": order.named(), "orders": [undo], **where(unit, data)}
     own = order_reference(unit, "refund", command.source, data, data["refund_id"])
     return unit.finish(command, reference=own, derived=derived)
 

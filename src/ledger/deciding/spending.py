@@ -127,7 +127,7 @@ def give_back(unit: Unit, asset: str, parts: list[tuple[str, int]], at: int, why
         )
         opened += [(lot, amount, lots[lot].expires_at) for lot, amount in alive]
     opened += [_granted_anew(unit, lots[lot], amount, at, why) for lot, amount in parts if lots[lot].expires_at <= at]
-    unit.pay_debts(opened, asset)
+    unit.pay_debts(opened, asset, since=at)
     unit.join_lots(asset)
 
 

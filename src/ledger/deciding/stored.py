@@ -8,7 +8,7 @@ from ledger.deciding.spending import bonus_of, find_stored, principal_of, take
 from ledger.deciding.trade import check_currency
 from ledger.deciding.unit import Unit
 from ledger.errors import CoolingOffEnded, LoadUnknown, RefundExceedsPrincipal
-from ledger.history import Load
+from ledger.history_value import Load
 from ledger.instants import parse
 from ledger.lots import Free, chosen, total
 from ledger.records import Posting

@@ -5,6 +5,7 @@ from typing import Any
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_purchase
 from ledger.deciding.places import where
+from ledger.deciding.tenders import pay
 from ledger.deciding.unit import Unit
 from ledger.errors import CurrencyNotAccepted, LineUnknown, PurchaseUnknown
 from ledger.events import milli
@@ -41,15 +42,17 @@ def check_currency(unit: Unit, currency: str) -> None:
 
 
 def purchase(unit: Unit, command: Command) -> Decision:
-    """Record a purchase with what it earns.
+    """Record a purchase with what its tenders take from the customer's lots, and what it earns.
 
     Raises:
-        CurrencyNotAccepted
+        CurrencyNotAccepted, TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue
     """
     data = command.data
     check_currency(unit, data["currency"])
     reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
     derived = {"reference": reference, **where(unit, data)}
+    if "tenders" in data:
+        pay(unit, data)
     earn_for_purchase(unit, data, derived["business_day"], tier=None)
     return unit.finish(command, reference=reference, derived=derived)
 

@@ -51,6 +51,7 @@ class Unit:
         self.notes: list[dict[str, Any]] = []
         self.counters: list[tuple[str, int, int | None]] = []
         self._taken: dict[str, int] = {}
+        self._covered: dict[str, int] = {}
         self._reversals: dict[str, int] = {}
         self._timeline: Timeline | None = None
 
@@ -118,11 +119,12 @@ class Unit:
         self.postings.append(posting)
         return posting.lot or ""
 
-    def pay_debts(self, lots: list[tuple[str, int, int]], asset: str) -> None:
+    def pay_debts(self, lots: list[tuple[str, int, int]], asset: str, *, since: int | None = None) -> None:
         """Let what was just put into the account cover open debts first.
 
         Args:
             lots: id, amount and expiry of the lots opened or reopened.
+            since: from when they hold it, where that is not the event's instant.
         """
         if not self.account.debts:
             return
@@ -131,8 +133,9 @@ class Unit:
         else:
             open_debts = [debt for debt in self.account.debts.values() if debt.asset == asset]
         for debt in open_debts:
-            at = max(self.instant, debt.at)
-            left = self.timeline.courses[debt.id].free_from(at) if self.late else debt.remaining
+            at = max(self.instant if since is None else since, debt.at)
+            covered = self._covered.get(debt.id, 0)
+            left = self.timeline.courses[debt.id].free_from(at) if self.late else debt.remaining - covered
             lots = self._cover(debt.id, left, lots, asset, at)
 
     def finish(self, command: Command, *, reference: str | None, derived: dict[str, Any]) -> Decision:
@@ -273,6 +276,9 @@ class Unit:
                 kept.append((lot, amount - part, expires_at))
         if used:
             covered = sum(amount for _, amount in used)
+            self._covered[debt] = self._covered.get(debt, 0) + covered
+            if self._timeline is not None:
+                self._timeline.cover(debt, used, at)
             moved_at = None if at == self.instant else at
             self.post(
                 Posting(

@@ -12,6 +12,7 @@ from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.stored import StoredValue
+from ledger.rules.tenders import Tenders
 
 
 class ProgramBlock(Part):
@@ -46,6 +47,7 @@ class RulesDocument(Part):
     refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
     redemption_reversal: RedemptionReversal = RedemptionReversal()
     stored_value: StoredValue = StoredValue()
+    tenders: Tenders = Tenders()
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 

@@ -39,7 +39,7 @@ class Line(TypedDict):
 
 @with_config(CLOSED)
 class Tender(TypedDict):
-    """A means of payment. With `reference` it names a redemption or hold already posted and moves nothing."""
+    """A means of payment. With `reference` it names what paid already and moves nothing; without, of a kind held here, it pays."""
 
     kind: Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
     amount: Money
