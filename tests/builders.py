@@ -135,6 +135,22 @@ def opened(time: str | int, lots: Iterable[dict[str, Any]] = (), *, system: str 
     return event("account.opened_from", time, system=system, cutover_at=show(at(time)), lots=list(lots), **more)
 
 
+def coupon(coupon_id: str, time: str | int, kind: str = "tea", **more: Any) -> Event:
+    return event("coupon.issued", time, coupon_id=coupon_id, kind=kind, **more)
+
+
+def coupon_used(coupon_id: str, redemption: str, time: str | int, **more: Any) -> Event:
+    return event("coupon.redeemed", time, coupon_id=coupon_id, redemption_id=redemption, **more)
+
+
+def coupon_back(redemption: str, time: str | int) -> Event:
+    return event("coupon.returned", time, redemption_id=redemption)
+
+
+def coupon_voided(coupon_id: str, time: str | int) -> Event:
+    return event("coupon.voided", time, coupon_id=coupon_id, reason="misprinted")
+
+
 def registered(store: str, brand: str, effective_from: str, time: str | int, **more: Any) -> Event:
     entity = more.pop("entity", f"{brand} Ltd")
     data = {"store": store, "brand": brand, "entity": entity, "effective_from": effective_from, **more}

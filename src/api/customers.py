@@ -13,12 +13,12 @@ from api.books import ledger_of, open_book
 from api.queries import AnyText, bad_parameter, read_cut_offs, read_limit, read_query, read_whole
 from api.routing import open_to
 from ledger import reading
-from ledger.shapes.basics import ASSET_PATTERN
+from ledger.shapes.basics import EXPLAINED_PATTERN
 
 EVENTS_LIMIT = 100
 PIECE_BYTES = 64 * 1024
 
-_ASSET = re.compile(ASSET_PATTERN)
+_ASSET = re.compile(EXPLAINED_PATTERN)
 
 
 @open_to(Scope.READ, Scope.AUDIT)

@@ -39,6 +39,11 @@ _DEBT = _object(
     "A clawback not yet covered.",
     {"lot": _TEXT, "asset": _TEXT, "amount": _COUNT, "remaining": _COUNT, "at": _INSTANT},
 )
+_COUPON = _object(
+    "An open coupon: its lot, and how many uses are left.",
+    {"coupon_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
+    {"available_at": _INSTANT, "expires_at": _INSTANT, "code": _TEXT, "campaign": _TEXT},
+)
 _TOTALS = _object(
     "Orders and money; money in minor units by currency.",
     {
@@ -98,6 +103,7 @@ READ: dict[str, Schema] = {
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
+        {"coupons": _list(_COUPON)},
     ),
     "Page": _object(
         "Records of a customer.", {"records": _list(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}

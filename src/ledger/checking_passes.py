@@ -41,6 +41,7 @@ class LogReport:
         refusals: by status.
         accounts: per asset what each of the program's accounts gave out less what it took back.
         customers: per asset the sum of all customers' balances.
+        counters: by name what the records added to sums across customers.
         first: the difference of the lowest position. unreadable: why records could not be checked.
     """
 
@@ -51,6 +52,7 @@ class LogReport:
     refusals: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, Counter[str]] = field(default_factory=dict)
     customers: Counter[str] = field(default_factory=Counter)
+    counters: Counter[str] = field(default_factory=Counter)
     differences: int = 0
     first: Difference | None = None
     unreadable: str | None = None
@@ -212,6 +214,8 @@ class Streams:
             self._report.note(Difference(row.position, "fold", str(broken)))
         else:
             self._add_to_accounts(record)
+            for name, amount in (record.derived or {}).get("counters", ()):
+                self._report.counters[name] += amount
             return True
         return False
 

@@ -223,6 +223,72 @@ class CoolingOffEnded(Refused):
     code = "cooling_off_ended"
 
 
+class CouponKindUnknown(Refused):
+    """The rules know no coupon of this kind."""
+
+    code = "coupon_kind_unknown"
+
+
+class CouponNotForCampaign(Refused):
+    """Coupons of this kind are issued in certain campaigns only."""
+
+    code = "coupon_not_for_campaign"
+
+
+class CouponUnknown(PurchaseUnknown):
+    """The coupon has not been issued to this customer yet; the event is kept and tried again when it is."""
+
+    code = "coupon_unknown"
+
+
+class CouponNotYetValid(Refused):
+    """The coupon may be used later only."""
+
+    code = "coupon_not_yet_valid"
+
+
+class CouponVoided(Refused):
+    """The coupon was taken out of use."""
+
+    code = "coupon_voided"
+
+
+class CouponExpired(Refused):
+    """The coupon's time is over."""
+
+    code = "coupon_expired"
+
+
+class CouponUsed(Refused):
+    """Nothing is left of the coupon."""
+
+    code = "coupon_used"
+
+
+class CouponNotValidHere(Refused):
+    """The coupon may not be used in this store."""
+
+    code = "coupon_not_valid_here"
+
+
+class MinimumSpendNotMet(Refused):
+    """Less is bought than the coupon asks for, or it was not said how much."""
+
+    code = "minimum_spend_not_met"
+
+
+class CouponWorthExceeded(Refused):
+    """More would be taken off than a use of the coupon is worth."""
+
+    code = "coupon_worth_exceeded"
+
+
+class CouponRedemptionUnknown(PurchaseUnknown):
+    """This use of the coupon has not been recorded for this customer yet; the event is kept and tried again when it is."""
+
+    code = "coupon_redemption_unknown"
+
+
 class TooManyLots(Refused):
     """The account holds 2,000 open lots of this asset and no two of them can be joined."""
 

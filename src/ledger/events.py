@@ -191,6 +191,11 @@ def _check_opening(data: dict[str, Any], time: int) -> None:
         _reject("/lots", "nothing is taken over: neither lots nor history")
 
 
+def _check_coupon(data: dict[str, Any], time: int) -> None:
+    if "expires_at" in data and parse(data["expires_at"]) <= time:
+        _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "purchase.recorded": _check_purchase,
     "purchase.refunded": _check_refund,
@@ -201,4 +206,5 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "account.opened_from": _check_opening,
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
+    "coupon.issued": _check_coupon,
 }

@@ -44,6 +44,12 @@ TYPES = frozenset(
         "stored_value.loaded",
         "stored_value.spent",
         "stored_value.refunded",
+        "coupon.issued",
+        "coupon.redeemed",
+        "coupon.returned",
+        "coupon.voided",
+        "coupon.expired",
+        "coupon.expiry_reversed",
         "place.registered",
         "program.published",
     }

@@ -21,6 +21,10 @@ _NAMED = {
     "stored_value.loaded": ("load", "load_id"),
     "stored_value.spent": ("spend", "spend_id"),
     "stored_value.refunded": ("load_refund", "refund_id"),
+    "coupon.issued": ("coupon", "coupon_id"),
+    "coupon.redeemed": ("coupon_redemption", "redemption_id"),
+    "coupon.returned": ("coupon_return", "redemption_id"),
+    "coupon.voided": ("coupon_void", "coupon_id"),
 }
 """Unique within the program."""
 

@@ -29,16 +29,18 @@ from tests.builders import (
     returned,
     rules,
 )
+from tests.decisions.refusals_of_coupons import COUPON_KINDS, COUPON_TABLES, COUPONS_BEFORE
 from tests.given import code_of, given, run
 
 NOW = "2026-06-01T12:00"
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
-DOCUMENT = rules(program={"currencies": ["CNY"]}, expiry={"kind": "end_of_month", "n": 12})
+DOCUMENT = rules(program={"currencies": ["CNY"]}, expiry={"kind": "end_of_month", "n": 12}, coupons=COUPON_KINDS)
 BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),
     loaded("L-1", 1000, 200, "2026-03-03"),
+    *COUPONS_BEFORE,
     clock_runs(NOW),
 )
 
@@ -56,7 +58,7 @@ REFUND = [
     ("refund_exceeds_purchase", {"lines": [{"line": 1, "quantity": 2, "amount": 8500}]}),
     ("recorded", {}),
 ]
-TABLES = {
+TABLES = COUPON_TABLES | {
     "purchase.refunded": (
         event(
             "purchase.refunded",

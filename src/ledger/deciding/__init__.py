@@ -9,6 +9,7 @@ named and checked in the order in which this file and the family's function read
 from collections.abc import Callable
 
 from ledger.account import Account
+from ledger.deciding import coupons
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
@@ -36,6 +37,10 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "stored_value.loaded": loaded,
     "stored_value.spent": spent,
     "stored_value.refunded": load_refunded,
+    "coupon.issued": coupons.issued,
+    "coupon.redeemed": coupons.redeemed,
+    "coupon.returned": coupons.returned,
+    "coupon.voided": coupons.voided,
 }
 
 

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory
+from ledger.deciding.expiring import expiries, expiry_reversal
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
@@ -149,6 +150,8 @@ class Unit:
             self._reverse_expiry(expires_at, version, lots, command)
         if self.account.version + 1 != planned:
             self.postings = [_renumbered(posting, planned, self.account.version + 1) for posting in self.postings]
+        if self.counters:
+            derived = {**derived, "counters": [[name, amount] for name, amount, _ in self.counters]}
         if self.instant != command.time:
             derived = {"at": show(self.instant), **derived}
             self.postings = [
@@ -294,21 +297,8 @@ class Unit:
         return kept
 
     def _expire(self, expires_at: int, lots: list[Lot]) -> None:
-        version = self.account.version + 1
-        by_asset: dict[str, list[Lot]] = {}
-        for lot in lots:
-            by_asset.setdefault(lot.asset, []).append(lot)
-        postings = tuple(
-            Posting(
-                asset,
-                sum(lot.remaining for lot in gone),
-                f"customer:{asset}",
-                "program:expired",
-                lots=tuple((lot.id, lot.remaining) for lot in sorted(gone, key=accounts.order_of_consumption)),
-            )
-            for asset, gone in by_asset.items()
-        )
-        self._write(self._due_record("points.expired", expires_at, version, postings, {}, None))
+        for what, postings in expiries(lots).items():
+            self._write(self._due_record(what, expires_at, self.account.version + 1, postings, {}, None))
 
     def _reversals_by_expiry(self) -> dict[tuple[int, int], list[tuple[str, int]]]:
         grouped: dict[tuple[int, int], list[tuple[str, int]]] = {}
@@ -318,24 +308,10 @@ class Unit:
         return grouped
 
     def _reverse_expiry(self, expires_at: int, expired_in: int, lots: list[tuple[str, int]], command: Command) -> None:
-        version = self.account.version + 1
-        by_asset: dict[str, list[tuple[str, int]]] = {}
-        for lot, amount in lots:
-            by_asset.setdefault(self.timeline.lots[lot].asset, []).append((lot, amount))
-        postings = tuple(
-            Posting(
-                asset,
-                sum(amount for _, amount in parts),
-                "program:expired",
-                f"customer:{asset}",
-                lots=tuple(parts),
-                restores=tuple(self.timeline.lots[lot]._replace(remaining=0) for lot, _ in parts),
-            )
-            for asset, parts in by_asset.items()
-        )
+        what, postings = expiry_reversal([(self.timeline.lots[lot], amount) for lot, amount in lots])
         cause = {"source": command.source, "id": command.id}
         data = {"expired_in": expired_in}
-        self._write(self._due_record("points.expiry_reversed", expires_at, version, postings, data, cause))
+        self._write(self._due_record(what, expires_at, self.account.version + 1, postings, data, cause))
 
     def _due_record(
         self,

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from ledger.errors import FormError
 from ledger.instants import EARLIEST, business_day, from_datetime
 from ledger.rules.basics import Currency, Moment, Part
+from ledger.rules.coupons import CouponKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.stored import StoredValue
@@ -44,6 +45,7 @@ class RulesDocument(Part):
     earning: tuple[Annotated[PurchaseEarning | EventEarning, Field(discriminator="on")], ...] = ()
     expiry: Expiry = Expiry()
     availability: Availability = Availability()
+    coupons: tuple[CouponKind, ...] = ()
     refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
     redemption_reversal: RedemptionReversal = RedemptionReversal()
     stored_value: StoredValue = StoredValue()
@@ -53,10 +55,11 @@ class RulesDocument(Part):
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "RulesDocument":
-        ids = [rule.id for rule in self.earning]
-        for name in ids:
-            if ids.count(name) > 1:
-                raise ValueError(f"two earning rules are called {name!r}")
+        for what, rules in (("earning rules", self.earning), ("coupons", self.coupons)):
+            ids = [rule.id for rule in rules]
+            for name in ids:
+                if ids.count(name) > 1:
+                    raise ValueError(f"two {what} are called {name!r}")
         return self
 
     @cached_property
@@ -74,6 +77,11 @@ class RulesDocument(Part):
     def purchase_earning(self) -> tuple[PurchaseEarning, ...]:
         """The rules for purchases, in order."""
         return tuple(rule for rule in self.earning if isinstance(rule, PurchaseEarning))
+
+    @cached_property
+    def coupon_kinds(self) -> dict[str, CouponKind]:
+        """The kinds of coupons by id."""
+        return {kind.id: kind for kind in self.coupons}
 
     @cached_property
     def signup_earning(self) -> tuple[EventEarning, ...]:

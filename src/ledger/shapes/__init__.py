@@ -7,7 +7,14 @@ One file a family.
 
 from typing import Any
 
-from ledger.shapes import joining, points, program, stored, trade
+from ledger.shapes import coupons, joining, points, program, stored, trade
 
-SHAPES: dict[str, Any] = {**joining.SHAPES, **trade.SHAPES, **points.SHAPES, **stored.SHAPES, **program.SHAPES}
+SHAPES: dict[str, Any] = {
+    **joining.SHAPES,
+    **trade.SHAPES,
+    **points.SHAPES,
+    **stored.SHAPES,
+    **coupons.SHAPES,
+    **program.SHAPES,
+}
 """Every type a sender may post, with the shape of its data."""

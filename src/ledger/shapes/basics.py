@@ -14,6 +14,13 @@ from ledger.money import AMOUNT_MAX
 CLOSED = ConfigDict(extra="forbid", strict=True)
 
 ASSET_PATTERN = r"^(points|growth|stored\.(principal|bonus):[A-Z]{3})$"
+"""What an opening balance may hold."""
+
+KIND_PATTERN = r"^[a-z][a-z0-9_]{0,39}$"
+"""A kind of coupon or package, as the rules name it."""
+
+EXPLAINED_PATTERN = rf"{ASSET_PATTERN}|^(coupon|package):{KIND_PATTERN[1:]}"
+"""An asset whose balance can be explained."""
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,81 @@
+"""Taking from vouchers: which lots are a voucher's, what of them may be used, and the exact reason where nothing may.
+
+An open voucher stands in its family's part of the head. One that does not, or of which not enough may be used, is looked up in
+the stream's history, which knows why.
+"""
+
+from typing import NamedTuple
+
+from ledger.deciding.unit import Unit
+from ledger.errors import Refused
+from ledger.instants import show
+from ledger.lots import Free, chosen, total
+from ledger.vouchers import Held, Vouchers, Words
+
+
+class Refusals(NamedTuple):
+    """What a sort of voucher says where it may not be used."""
+
+    unknown: type[Refused]
+    not_yet_valid: type[Refused]
+    voided: type[Refused]
+    expired: type[Refused]
+    used: type[Refused]
+
+
+def history(unit: Unit, words: Words) -> Vouchers:
+    """The stream's vouchers and their uses.
+
+    Raises:
+        NeedsHistory
+    """
+    unit.timeline  # noqa: B018 - asks for the history where it was not read
+    return Vouchers.of([*(unit.context.history or ()), *unit.records], words)
+
+
+def usable(unit: Unit, words: Words, no: Refusals, name: str, uses: int | None) -> tuple[Held, list[Free]]:
+    """What to take from a voucher at the unit's instant.
+
+    Args:
+        uses: how many, of those valid by then; None = all that are left, those not valid yet included.
+
+    Raises:
+        NeedsHistory
+        Refused: one of `no`.
+    """
+    entry = None if unit.late else unit.account.parts.get(words.made, {"open": {}})["open"].get(name)
+    if entry is not None:
+        lot = unit.account.lots[entry["lot"]]
+        if uses is None or (uses <= lot.remaining and lot.available_at <= unit.instant):
+            taken = chosen([Free(lot, lot.remaining)], lot.remaining if uses is None else uses)
+            return Held(name, entry["kind"], entry["rules"], (lot.id,)), taken
+    return _looked_up(unit, words, no, name, uses)
+
+
+def _looked_up(unit: Unit, words: Words, no: Refusals, name: str, uses: int | None) -> tuple[Held, list[Free]]:
+    voucher = history(unit, words).all.get(name)
+    if voucher is None:
+        raise no.unknown(waits_for=f"{words.word}:{name}", **{words.id: name})
+    facts = {words.id: name, "kind": voucher.held.kind}
+    if voucher.made_at > unit.instant:
+        raise no.not_yet_valid(**facts, valid_from=show(voucher.made_at))
+    if voucher.voided_at is not None:
+        raise no.voided(**facts, voided_at=show(voucher.voided_at))
+    free = unit.timeline.own(voucher.held.lots, unit.instant)
+    wanted = 1 if uses is None else uses
+    if total(free) < wanted:
+        _refuse(unit, no, voucher.held, facts, wanted)
+    begins = max(part.lot.available_at for part in free)
+    if uses is not None and begins > unit.instant:
+        raise no.not_yet_valid(**facts, valid_from=show(begins))
+    return voucher.held, chosen(free, total(free) if uses is None else uses)
+
+
+def _refuse(unit: Unit, no: Refusals, held: Held, facts: dict[str, str], wanted: int) -> None:
+    """Say whether it is used up or too old."""
+    lots = [unit.timeline.lots[lot] for lot in held.lots]
+    left = sum(unit.timeline.courses[lot.id].held() for lot in lots)
+    ended_at = max(lot.expires_at for lot in lots)
+    if left >= wanted and ended_at <= unit.instant:
+        raise no.expired(**facts, expired_at=show(ended_at))
+    raise no.used(**facts, left=left, requested=wanted)

@@ -1,0 +1,109 @@
+"""Vouchers: lots with an id of their own, such as a coupon, from the records of one stream.
+
+A voucher is a lot of uses of asset `<word>:<kind>`. The record that makes one names it in `derived`; what takes from it or
+gives back to it names its lots in the postings. A use given back after the voucher's end may open another lot.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ledger.records import Record
+
+
+class Words(NamedTuple):
+    """What one sort of voucher is called in records.
+
+    Attributes:
+        word: begins its assets and types. made: key in `derived` of a list of those the record makes.
+        id: names the voucher, use: names a use of it, both keys in `data`.
+        made_by: the types that may make one.
+        used, returned, voided: the types that use one, give a use back, take out of use what is left.
+    """
+
+    word: str
+    made: str
+    id: str
+    use: str
+    made_by: frozenset[str]
+    used: str
+    returned: str
+    voided: str
+
+
+COUPONS = Words(
+    word="coupon",
+    made="coupons",
+    id="coupon_id",
+    use="redemption_id",
+    made_by=frozenset({"coupon.issued"}),
+    used="coupon.redeemed",
+    returned="coupon.returned",
+    voided="coupon.voided",
+)
+
+
+class Held(NamedTuple):
+    """A voucher as a decision takes from it: `rules` is the version that made it, `lots` the ids of its lots."""
+
+    id: str
+    kind: str
+    rules: int
+    lots: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Voucher:
+    """A voucher and what became of it; instants in microseconds."""
+
+    held: Held
+    made_at: int
+    named: dict[str, Any]
+    voided_at: int | None = None
+
+
+@dataclass(slots=True)
+class Use:
+    """A use of a voucher: the lots it took from, and what it was worth in minor units."""
+
+    voucher: str
+    version: int
+    instant: int
+    lots: tuple[tuple[str, int], ...]
+    amount: int
+    returned: bool = False
+
+
+@dataclass(slots=True)
+class Vouchers:
+    """The vouchers and uses of one stream by their ids."""
+
+    words: Words
+    all: dict[str, Voucher] = field(default_factory=dict)
+    uses: dict[str, Use] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record], words: Words) -> "Vouchers":
+        """Read them from the stream's records in order of version."""
+        found = cls(words)
+        for record in records:
+            found._add(record)
+        return found
+
+    def _add(self, record: Record) -> None:
+        words, derived = self.words, record.derived or {}
+        for made in derived.get(words.made, ()):
+            held = Held(made[words.id], made["kind"], record.rules, (made["lot"],))
+            self.all[held.id] = Voucher(held, record.instant, made)
+        if record.type == words.used:
+            lots = tuple(part for posting in record.postings for part in posting.lots)
+            use = Use(record.data[words.id], record.version, record.instant, lots, derived.get("amount", 0))
+            self.uses[record.data[words.use]] = use
+        elif record.type == words.returned:
+            use = self.uses[record.data[words.use]]
+            use.returned = True
+            voucher = self.all[use.voucher]
+            opened = tuple(posting.lot for posting in record.postings if posting.lot is not None)
+            voucher.held = voucher.held._replace(lots=voucher.held.lots + opened)
+        elif record.type == words.voided:
+            self.all[record.data[words.id]].voided_at = record.instant
