@@ -179,6 +179,7 @@ class MemoryLedger:
     Attributes:
         clock: whether the clock runs up to `now` after every event.
         now: the writer's clock; never goes back.
+        used_up: budgets that have no room for what is decided.
     """
 
     document: dict[str, Any]
@@ -188,6 +189,7 @@ class MemoryLedger:
     records: list[Record] = field(default_factory=list)
     program: ProgramState = field(default_factory=ProgramState)
     program_records: list[Record] = field(default_factory=list)
+    used_up: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.post(published(self.document, SECOND_OF_ALL_TIME))
@@ -253,7 +255,7 @@ class MemoryLedger:
         )
 
     def _context(self) -> Context:
-        return Context(PROGRAM, self.now, self.program)
+        return Context(PROGRAM, self.now, self.program, used_up=self.used_up)
 
     def _stamp(self, new: list[Record], before: list[Record]) -> None:
         prev = leaf_hash(before[-1].to_bytes()).hex() if before else None

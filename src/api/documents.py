@@ -5,6 +5,8 @@ with which a short text can name an endless one.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -86,9 +88,59 @@ def read_yaml(text: bytes) -> Any:
         raise _malformed("YAML", type(error).__name__, 1, 1) from None
 
 
+class Marks:
+    """Where the parts of a YAML document stand: line and column, from 1, by JSON pointer."""
+
+    def __init__(self, root: yaml.Node | None) -> None:
+        self._places: dict[str, tuple[int, int]] = {"": (1, 1)}
+        if root is not None:
+            self._note(root, "")
+
+    def at(self, pointer: str) -> tuple[int, int]:
+        """Where a part stands, or would stand: the nearest part around it that is there."""
+        while pointer not in self._places:
+            pointer = pointer.rpartition("/")[0]
+        return self._places[pointer]
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Let every fault found in the document also say its line and column."""
+        try:
+            yield
+        except FormError as error:
+            for fault in error.errors:
+                fault["line"], fault["column"] = self.at(fault["pointer"])
+            raise
+
+    def _note(self, node: yaml.Node, pointer: str) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                self._place(f"{pointer}/{key.value}", key)
+                self._note(value, f"{pointer}/{key.value}")
+        elif isinstance(node, yaml.SequenceNode):
+            for place, value in enumerate(node.value):
+                self._place(f"{pointer}/{place}", value)
+                self._note(value, f"{pointer}/{place}")
+
+    def _place(self, pointer: str, node: yaml.Node) -> None:
+        self._places[pointer] = (node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def read_yaml_with_marks(text: bytes) -> tuple[Any, Marks]:
+    """Parse YAML into what JSON could have said, and say where each part stands.
+
+    Raises:
+        FormError: `malformed_yaml`, saying where.
+    """
+    value = read_yaml(text)
+    return value, Marks(yaml.compose(text.decode(), Loader=_Loader))
+
+
 def _malformed(language: str, reason: str, line: int, column: int, pointer: str = "") -> FormError:
     return FormError(
         f"The body is not {language}.",
         code=f"malformed_{language.lower()}",
-        errors=[{"pointer": pointer, "reason": f"{reason} (line {line}, column {column})"}],
+        errors=[
+            {"pointer": pointer, "reason": f"{reason} (line {line}, column {column})", "line": line, "column": column}
+        ],
     )

@@ -1,6 +1,6 @@
 """Every no over HTTP: an RFC 9457 problem document, and the one table from error class to status and title.
 
-    {"type","title","status","code","detail","errors"?: [{"pointer","reason"}],"facts"?: {…},"retryable"}
+    {"type","title","status","code","detail","errors"?: [{"pointer","reason","line"?,"column"?}],"facts"?: {…},"retryable"}
 
 `code` is what a client branches on. `retryable` says that the same request may succeed later; a refusal that is retryable
 is kept and tried again by itself.

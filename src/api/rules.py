@@ -1,6 +1,7 @@
 """The rules of a program: published as a whole document, every version kept."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from api.answers import JSON, Whole, json_answer
 from api.auth import Scope
 from api.bodies import read_body
 from api.books import find_program, ledger_of
-from api.documents import read_json, read_yaml
+from api.documents import Marks, read_json, read_yaml_with_marks
 from api.headers import check_coding, content_length, header, media_type
 from api.problems import DocumentTooLarge, MediaTypeUnsupported, VersionUnknown
 from api.queries import AnyText, read_query, read_whole
@@ -27,10 +28,11 @@ YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 async def publish_rules(request: Request) -> Whole:
     """Publish rules. The first for a program create it (201); the same document again changes nothing (200)."""
     read_query(request)
-    document = await _read_document(request)
+    document, marks = await _read_document(request)
     name = request.path_params["program"]
     created = await _is_new(request)
-    published = await ledger_of(request).publish(name, document, actor=caller_of(request).principal)
+    with marks.named() if marks is not None else nullcontext():
+        published = await ledger_of(request).publish(name, document, actor=caller_of(request).principal)
     return json_answer(_shown(name, published), 201 if created else 200)
 
 
@@ -55,7 +57,8 @@ async def _is_new(request: Request) -> bool:
     return False
 
 
-async def _read_document(request: Request) -> Any:
+async def _read_document(request: Request) -> tuple[Any, Marks | None]:
+    """The document, and of YAML where its parts stand."""
     scope = request.scope
     coding = header(scope, b"content-encoding")
     if coding is not None:
@@ -64,7 +67,9 @@ async def _read_document(request: Request) -> Any:
     if sent != JSON and sent not in YAML:
         raise MediaTypeUnsupported(f"Rules come as {JSON} or {YAML[0]}.", content_type=sent)
     body = await read_body(request.receive, content_length(scope), DOCUMENT_BYTES_MAX, DocumentTooLarge)
-    return read_json(body) if sent == JSON else await asyncio.to_thread(read_yaml, body)  # a long one takes a second
+    if sent == JSON:
+        return read_json(body), None
+    return await asyncio.to_thread(read_yaml_with_marks, body)  # a long one takes a second
 
 
 def _shown(program: str, version: RuleVersion) -> dict[str, Any]:

@@ -137,7 +137,12 @@ _BY_HAND: dict[str, Schema] = {
                 "items": {
                     "type": "object",
                     "required": ["pointer", "reason"],
-                    "properties": {"pointer": {"type": "string"}, "reason": {"type": "string"}},
+                    "properties": {
+                        "pointer": {"type": "string"},
+                        "reason": {"type": "string"},
+                        "line": {"type": "integer", "description": "Of a document in YAML, from 1."},
+                        "column": {"type": "integer"},
+                    },
                 },
             },
             "facts": {"type": "object"},

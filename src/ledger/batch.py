@@ -5,6 +5,7 @@ on a stream whose unit below did not hold is withdrawn before the batch is sent.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -253,6 +254,8 @@ def _check(item: Pending, head: Head | ProgramHead) -> None:
 
 def _decided(item: Pending, head: Head | ProgramHead, context: Context) -> Decision | ProgramDecision:
     command = item.command
+    if item.used_up:
+        context = replace(context, used_up=item.used_up)
     if isinstance(head, ProgramHead):
         if not isinstance(command, Command):
             raise InvariantBroken("nothing falls due on a program's own stream")

@@ -19,7 +19,10 @@ class LedgerError(Exception):
 
 
 class FormError(LedgerError):
-    """The event is malformed."""
+    """The event is malformed.
+
+    `errors` holds a `pointer` and a `reason` for each fault; of a document in YAML also its `line` and `column`.
+    """
 
     code = "malformed"
 
@@ -28,7 +31,7 @@ class FormError(LedgerError):
         message: str | None = None,
         *,
         code: str = "malformed",
-        errors: list[dict[str, str]] | None = None,
+        errors: list[dict[str, Any]] | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)

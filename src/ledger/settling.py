@@ -13,6 +13,7 @@ from ledger.deciding import Command
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, LimitReached
 from ledger.leasing import Lease, lent
 from ledger.preparing import Preparer
+from ledger.rules.earning import BUDGET
 from ledger.store import Appended, Exists, Pool
 from ledger.waiting import Pending, Waiting
 
@@ -216,7 +217,9 @@ def _answer(item: Pending, position: int) -> Answer:
 
 
 def _note_limit(item: Pending, outcome: store.Outcome) -> None:
-    if isinstance(outcome, store.LimitReached):
+    if isinstance(outcome, store.LimitReached) and outcome.name.startswith(BUDGET):
+        item.used_up |= {outcome.name}
+    elif isinstance(outcome, store.LimitReached):
         item.limit = LimitReached(counter=outcome.name, used=outcome.used, limit=outcome.limit)
     else:
         item.staleness += 1

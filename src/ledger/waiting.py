@@ -66,7 +66,7 @@ class Pending:
         staleness: how many times what was decided for it was out of date when it was to be appended.
         looked_up: its key was looked for in the log and was not there.
         followers: commands of the same key, or of the same reference, that wait for its outcome.
-        limit: a counter has no room for it, so it is refused.
+        limit: a counter has no room for it, so it is refused. used_up: budgets that have none, so it is decided without.
         records, state, refusal, error: what was decided; the records are none for a refusal.
         own: which of the records is the event's own. counters: what the decision adds to sums across customers.
         base: version of its stream that was read.
@@ -87,6 +87,7 @@ class Pending:
     looked_up: bool = False
     followers: Sequence[Pending] = ()
     limit: Refused | None = None
+    used_up: frozenset[str] = frozenset()
     records: Sequence[Record] = ()
     own: int = -1
     counters: Sequence[tuple[str, int, int | None]] = ()

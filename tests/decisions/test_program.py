@@ -60,7 +60,7 @@ def test_the_record_spells_out_every_default_and_from_when_it_counts():
         ({"earning": [earns("many")]}, "/earning/0"),
         ({"earning": [earns("1e999999999")]}, "/earning/0"),
         ({"earning": [earns("1/0")]}, "/earning/0"),
-        ({"earning": [earns(), earns()]}, ""),
+        ({"earning": [earns(), earns()]}, "/earning/1/id"),
         ({"earning": [earns(cap_per_day=0)]}, "/earning/0/cap_per_day"),
         ({"expiry": {"kind": "after_a_while"}}, "/expiry/kind"),
         ({"availability": {"days": -1}}, "/availability/days"),

@@ -9,8 +9,9 @@ import pytest
 
 from ledger.errors import QueueFull
 from ledger.instants import SECOND, show
-from tests.builders import Event, at, purchase, refunded
-from tests.writer.shop import NOW, Shop, codes, command, grant, receipt_of, redeem
+from tests.builders import Event, at, purchase, refunded, rules
+from tests.postgres import Database
+from tests.writer.shop import NOW, Shop, codes, command, grant, open_shop, receipt_of, redeem
 
 
 async def test_a_hundred_identical_posts_at_once_have_one_effect(shop: Shop):
@@ -184,3 +185,24 @@ async def test_postings_carry_the_instant_of_a_late_decision(shop: Shop):
     assert record.derived is not None
     assert record.derived["at"] == show(NOW)
     assert receipt_of(answer)["recorded_at"] == show(NOW)
+
+
+async def test_64_rivals_for_the_last_of_a_budget_share_it_and_all_are_recorded(migrated_database: Database):
+    """By four processes: what the budget does not cover is decided again without the rule, never refused.
+
+    Planted bug: the limit taken for a refusal, as those of what a customer asks for are.
+    """
+    budgeted = {"id": "launch", "on": "purchase.recorded", "points": 10, "budget": 100}
+    shop = await open_shop(migrated_database.service_url, document=rules(budgeted))
+    try:
+        writers = [await shop.writer() for _ in range(4)]
+        posted = [command(purchase(f"SO-{n}", 100, "2026-03-01"), f"c-{n}") for n in range(64)]
+        answers = await asyncio.gather(*(writers[n % 4].post([one]) for n, one in enumerate(posted)))
+        receipts = [receipt_of(answer) for (answer,) in answers]
+        assert sum(len(receipt["postings"]) for receipt in receipts) == 10
+        notes = [receipt["notes"] for receipt in receipts if not receipt["postings"]]
+        assert notes == [[{"code": "nothing_earned", "rule": "launch", "reason": "budget", "budget": 100}]] * 54
+        await shop.check()
+    finally:
+        await shop.stop()
+        await shop.pool.close()

@@ -85,10 +85,15 @@ def sentence(error: Exception) -> str:
 
 
 def _with_details(error: LedgerError) -> str:
-    faults = [f"{fault['pointer']} {fault['reason']}" for fault in getattr(error, "errors", ())]
+    faults = [_fault(fault) for fault in getattr(error, "errors", ())]
     facts = [f"{name}: {value}" for name, value in error.facts.items()]
     details = "; ".join([*faults, *facts])
     return f"{error.message} ({details})" if details else f"{error.message} ({code_of(error)})"
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    said = f"{fault['pointer']} {fault['reason']}"
+    return f"line {fault['line']}, column {fault['column']}: {said}" if fault["pointer"] and "line" in fault else said
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -47,12 +47,14 @@ class Context:
         now: the writer's clock, microseconds; no decision asks a clock of its own.
         state: the program's own state: rules and places.
         history: all records of the customer's stream in order of version, or None where they were not read.
+        used_up: counters that have no room for what this command was to add: decide without.
     """
 
     program: str
     now: int
     state: ProgramState
     history: list[Record] | None = None
+    used_up: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from ledger.records import Posting
 def signed_up(unit: Unit, command: Command) -> Decision:
     """Record a sign-up with the points the rules give for it; once per customer."""
     derived = where(unit, command.data)
-    earn_for_event(unit, unit.rules.document.signup_earning, derived["business_day"], "signup")
+    earn_for_event(unit, unit.rules.document.signup_earning, command.data, derived["business_day"], "signup")
     return unit.finish(command, reference=f"signup:{command.subject}", derived=derived)
 
 

@@ -57,6 +57,17 @@ class Unit:
         self._timeline: Timeline | None = None
 
     @property
+    def history(self) -> list[Record]:
+        """The stream's records before this unit.
+
+        Raises:
+            NeedsHistory: they were not read; the decision is taken again with them.
+        """
+        if self.context.history is None:
+            raise NeedsHistory
+        return self.context.history
+
+    @property
     def timeline(self) -> Timeline:
         """The stream's history.
 
@@ -64,9 +75,7 @@ class Unit:
             NeedsHistory: it was not read; the decision is taken again with it.
         """
         if self._timeline is None:
-            if self.context.history is None:
-                raise NeedsHistory
-            self._timeline = Timeline([*self.context.history, *self.records])
+            self._timeline = Timeline([*self.history, *self.records])
         return self._timeline
 
     def advance(self, until: int) -> None:

@@ -4,12 +4,16 @@ A family's part is JSON, kept in the head under the family's name, replaced and 
 its part stands in `family.py`, so that each family's file can be listed here.
 """
 
-from ledger.parts import vouchers
+from ledger.parts import rules, vouchers
 from ledger.parts.family import Family, never, nothing
 
 __all__ = ["BY_NAME", "BY_TYPE", "FAMILIES", "Family", "never", "nothing"]
 
-FAMILIES: tuple[Family, ...] = (*vouchers.FAMILIES,)
+FAMILIES: tuple[Family, ...] = (
+    rules.SIGNED_UP,
+    rules.GIVEN,
+    *vouchers.FAMILIES,
+)
 
 BY_NAME = {family.name: family for family in FAMILIES}
 BY_TYPE: dict[str, tuple[Family, ...]] = {

@@ -17,6 +17,7 @@ from ledger.rules.document import (
 )
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
+from ledger.rules.stacking import Stacking
 
 __all__ = [
     "DEFAULT_DOCUMENT",
@@ -30,6 +31,7 @@ __all__ = [
     "RuleVersion",
     "Rulebook",
     "RulesDocument",
+    "Stacking",
     "effective_from",
     "read_document",
 ]

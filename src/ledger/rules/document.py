@@ -11,7 +11,9 @@ from ledger.instants import EARLIEST, business_day, from_datetime
 from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.coupons import CouponKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
+from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
+from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
 
@@ -43,6 +45,8 @@ class RulesDocument(Part):
     program: ProgramBlock = ProgramBlock()
     effective_from: Moment | None = None
     earning: tuple[Annotated[PurchaseEarning | EventEarning, Field(discriminator="on")], ...] = ()
+    moments: Annotated[tuple[Occasion, ...], Field(max_length=200)] | None = None
+    stacking: Stacking | None = None
     expiry: Expiry = Expiry()
     availability: Availability = Availability()
     coupons: tuple[CouponKind, ...] = ()
@@ -54,12 +58,12 @@ class RulesDocument(Part):
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 
     @model_validator(mode="after")
-    def _ids_differ(self) -> "RulesDocument":
-        for what, rules in (("earning rules", self.earning), ("coupons", self.coupons)):
-            ids = [rule.id for rule in rules]
-            for name in ids:
-                if ids.count(name) > 1:
-                    raise ValueError(f"two {what} are called {name!r}")
+    def _rules_fit(self) -> "RulesDocument":
+        check_rules(self.earning, self.moments or (), self.stacking)
+        ids = [kind.id for kind in self.coupons]
+        for place, name in enumerate(ids):
+            if name in ids[:place]:
+                raise Misfit(f"/coupons/{place}/id", f"two coupons are called {name!r}")
         return self
 
     @cached_property
@@ -82,6 +86,26 @@ class RulesDocument(Part):
     def coupon_kinds(self) -> dict[str, CouponKind]:
         """The kinds of coupons by id."""
         return {kind.id: kind for kind in self.coupons}
+
+    @cached_property
+    def multipliers(self) -> tuple[PurchaseEarning, ...]:
+        """Those of them that multiply what the others earn."""
+        return tuple(rule for rule in self.purchase_earning if rule.multiply is not None)
+
+    @cached_property
+    def earners(self) -> tuple[PurchaseEarning, ...]:
+        """Those of them that earn by themselves."""
+        return tuple(rule for rule in self.purchase_earning if rule.multiply is None)
+
+    @cached_property
+    def stacks(self) -> bool:
+        """Whether some rules exclude others."""
+        return self.stacking is not None or any(rule.group is not None for rule in self.earning)
+
+    @cached_property
+    def occasions(self) -> dict[str, Occasion]:
+        """The moments by name."""
+        return {occasion.id: occasion for occasion in self.moments or ()}
 
     @cached_property
     def signup_earning(self) -> tuple[EventEarning, ...]:
@@ -148,9 +172,7 @@ def read_document(document: Any) -> RulesDocument:
     try:
         return RulesDocument.model_validate(document)
     except ValidationError as error:
-        faults = [
-            {"pointer": _pointer(fault["loc"]), "reason": fault["msg"]} for fault in error.errors(include_url=False)
-        ]
+        faults = [_fault(fault) for fault in error.errors(include_url=False)]
         raise FormError("The rules document is malformed.", errors=faults) from error
 
 
@@ -159,6 +181,12 @@ def effective_from(document: RulesDocument, *, first: bool, published_at: int) -
     if first:
         return EVER
     return published_at if document.effective_from is None else from_datetime(document.effective_from)
+
+
+def _fault(fault: Any) -> dict[str, Any]:
+    cause = fault.get("ctx", {}).get("error")
+    pointer = cause.pointer if isinstance(cause, Misfit) else _pointer(fault["loc"])
+    return {"pointer": pointer, "reason": fault["msg"].removeprefix("Value error, ")}
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
