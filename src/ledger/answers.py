@@ -122,17 +122,18 @@ def fingerprint(command: Command) -> bytes:
 
 def kept_event(command: Command) -> bytes:
     """An event as a refusal keeps it, so that it can be tried again."""
-    return orjson.dumps(
-        {
-            "id": command.id,
-            "source": command.source,
-            "type": command.type,
-            "subject": command.subject,
-            "time": show(command.time),
-            "actor": command.actor,
-            "data": command.data,
-        }
-    )
+    event: dict[str, Any] = {
+        "id": command.id,
+        "source": command.source,
+        "type": command.type,
+        "subject": command.subject,
+        "time": show(command.time),
+        "actor": command.actor,
+        "data": command.data,
+    }
+    if command.cause is not None:
+        event["cause"] = command.cause
+    return orjson.dumps(event)
 
 
 def command_of(kept: bytes) -> Command:
@@ -146,6 +147,7 @@ def command_of(kept: bytes) -> Command:
         time=parse(event["time"]),
         data=event["data"],
         actor=event["actor"],
+        cause=event.get("cause"),
     )
 
 

@@ -154,6 +154,24 @@ class RedemptionUnknown(PurchaseUnknown):
     code = "redemption_unknown"
 
 
+class ReferrerUnknown(PurchaseUnknown):
+    """The referrer has no record yet; what concerns the referral is kept and tried again when the referrer signs up."""
+
+    code = "referrer_unknown"
+
+
+class ReferralLoop(Refused):
+    """The customer was brought, perhaps over others, by the one it is said to have brought."""
+
+    code = "referral_loop"
+
+
+class ReferralEnded(Refused):
+    """The referral does not hold, or was rewarded already; nothing is given."""
+
+    code = "referral_ended"
+
+
 class LineUnknown(Refused):
     """The purchase has no such line."""
 

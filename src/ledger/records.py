@@ -50,6 +50,12 @@ TYPES = frozenset(
         "coupon.voided",
         "coupon.expired",
         "coupon.expiry_reversed",
+        "referral.made",
+        "referral.noted",
+        "referral.qualified",
+        "referral.disqualified",
+        "referral.rewarded",
+        "referral.revoked",
         "place.registered",
         "program.published",
     }

@@ -7,6 +7,7 @@ from ledger.clock import Clock
 from ledger.head_reads import HeadReads
 from ledger.heads import ProgramHead, read_program
 from ledger.leasing import Desks, lent
+from ledger.policies.referring import Referring
 from ledger.policies.retrying import Retrying
 from ledger.program import ProgramState
 from ledger.records import program_stream_id
@@ -38,6 +39,7 @@ class Program:
         self.writer = Writer(writing, row.log_id, row.program, clock=now, limits=limits, desks=desks)
         self.clock = Clock(reading, row.log_id, self.writer, now=now, turns=turns)
         self.retrying = Retrying(reading, row.log_id, self.writer)
+        self.referring = Referring(reading, row.log_id, row.program, self.writer, lambda: self.state)
         self.heads = HeadReads(reading, row.log_id)
         self.appended = asyncio.Event()
         self._reading = reading
@@ -69,11 +71,13 @@ class Program:
         """Let time and policies begin to work."""
         self.clock.start()
         self.retrying.start()
+        self.referring.start()
 
     async def close(self) -> None:
         """Finish what waits, then stop."""
         await self.clock.close()
         await self.retrying.close()
+        await self.referring.close()
         await self.writer.close()
 
     async def look(self, next_position: int) -> None:

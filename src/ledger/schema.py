@@ -136,6 +136,17 @@ Index(
 )
 Index("refusals_by_age", REFUSALS.c.log_id, REFUSALS.c.recorded_at, REFUSALS.c.source_key)
 
+POLICIES = Table(
+    "policies",
+    METADATA,
+    Column("log_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    PrimaryKeyConstraint("log_id", "name", name="policies_name_once"),
+    CheckConstraint("position >= 0", name="policies_position_from_zero"),
+    comment="How far each policy has followed a log.",
+)
+
 API_KEYS = Table(
     "api_keys",
     METADATA,

@@ -138,7 +138,11 @@ async def test_a_head_without_records_is_found(report):
     [
         ("UPDATE logs SET next_position = next_position + 1", "next_position", "the last record has position"),
         ("UPDATE logs SET recorded_at = '2020-01-01'", "recorded_at", "later than the log's last stamp"),
-        ("INSERT INTO counters SELECT log_id, 'budget', 5, 10 FROM logs", "counter", "budget is 5, must be 0"),
+        (
+            "INSERT INTO counters SELECT log_id, 'budget', 5, 10 FROM logs",
+            "counter",
+            "budget is 5, the records added 0",
+        ),
         ("UPDATE refusals SET fingerprint = sha256('x') WHERE status = 'final'", "refusal", "fingerprinted"),
         ("UPDATE refusals SET customer_id = 'c-9' WHERE status = 'final'", "refusal", "is of c-1, not of c-9"),
         (

@@ -156,6 +156,7 @@ CALLED_BY = {
         "close_refusal",
         "create_log",
         "lock_log",
+        "mark_policy",
         "position_known_at",
         "rebuild_heads",
         "set_due_through",
@@ -188,11 +189,11 @@ async def test_all_keys_begin_with_the_log(ledger_database: Database) -> None:
             indexrelid::regclass::text,
             (SELECT attname FROM pg_attribute WHERE attrelid = indrelid AND attnum = indkey[0])
         FROM pg_index
-        WHERE indrelid::regclass::text IN ('events', 'streams', 'counters', 'refusals')
+        WHERE indrelid::regclass::text IN ('events', 'streams', 'counters', 'refusals', 'policies')
         """,
     )
     assert {first for _, first in rows} == {"log_id"}
-    assert len(rows) == 10
+    assert len(rows) == 11
 
 
 @pytest.mark.parametrize("role", ["ledger_service", "ledger_stock", "ledger_projections", "ledger_keys"])

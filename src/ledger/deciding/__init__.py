@@ -14,6 +14,7 @@ from ledger.deciding.command import Command, Context, Decision, NeedsHistory, in
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
 from ledger.deciding.program import ProgramDecision, decide_program
+from ledger.deciding.referral import follow_referral, noted, referral_falls_due, revoked, rewarded
 from ledger.deciding.refunds import refund, returned
 from ledger.deciding.stored import load_refunded, loaded, spent
 from ledger.deciding.trade import delivered, purchase
@@ -41,11 +42,14 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "coupon.redeemed": coupons.redeemed,
     "coupon.returned": coupons.returned,
     "coupon.voided": coupons.voided,
+    "referral.noted": noted,
+    "referral.rewarded": rewarded,
+    "referral.revoked": revoked,
 }
 
 
-FALLS_DUE[:] = []
-FOLLOWS_AT_ONCE[:] = []
+FALLS_DUE[:] = [referral_falls_due]
+FOLLOWS_AT_ONCE[:] = [follow_referral]
 
 
 def decide(account: Account, command: Command, context: Context) -> Decision:

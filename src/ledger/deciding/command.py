@@ -21,6 +21,7 @@ class Command:
     Attributes:
         expected_version: the stream's version the sender insists on, or None.
         may_backdate: whether the sender's key has the scope for events older than `backdate_days`.
+        cause: source and id of the record that a policy answers with this; None for what a sender posts.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Command:
     actor: str
     expected_version: int | None = None
     may_backdate: bool = True
+    cause: dict[str, str] | None = None
     source_key: UUID = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_purchase
 from ledger.deciding.places import where
 from ledger.deciding.tenders import pay
+from ledger.deciding.referral import look_at_referrer
 from ledger.deciding.unit import Unit
 from ledger.errors import CurrencyNotAccepted, LineUnknown, PurchaseUnknown
 from ledger.events import milli
@@ -53,6 +54,7 @@ def purchase(unit: Unit, command: Command) -> Decision:
     derived = {"reference": reference, **where(unit, data)}
     if "tenders" in data:
         pay(unit, data)
+    look_at_referrer(unit, command)
     earn_for_purchase(unit, data, derived["business_day"], tier=None)
     return unit.finish(command, reference=reference, derived=derived)
 

@@ -176,6 +176,7 @@ class Unit:
             version=self.account.version + 1,
             rules=self.rules.version,
             actor=command.actor,
+            cause=command.cause,
             data=command.data,
             derived=derived or None,
             postings=tuple(self.postings),

@@ -4,7 +4,7 @@ A family's part is JSON, kept in the head under the family's name, replaced and 
 its part stands in `family.py`, so that each family's file can be listed here.
 """
 
-from ledger.parts import rules, vouchers
+from ledger.parts import referral, rules, vouchers
 from ledger.parts.family import Family, never, nothing
 
 __all__ = ["BY_NAME", "BY_TYPE", "FAMILIES", "Family", "never", "nothing"]
@@ -13,6 +13,7 @@ FAMILIES: tuple[Family, ...] = (
     rules.SIGNED_UP,
     rules.GIVEN,
     *vouchers.FAMILIES,
+    referral.FAMILY,
 )
 
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -18,6 +18,7 @@ from ledger.rules.document import (
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.stacking import Stacking
+from ledger.rules.referral import Referral
 
 __all__ = [
     "DEFAULT_DOCUMENT",
@@ -28,6 +29,7 @@ __all__ = [
     "ProgramBlock",
     "PurchaseEarning",
     "RedemptionReversal",
+    "Referral",
     "RuleVersion",
     "Rulebook",
     "RulesDocument",

@@ -16,6 +16,7 @@ from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
+from ledger.rules.referral import Referral
 
 
 class ProgramBlock(Part):
@@ -54,6 +55,7 @@ class RulesDocument(Part):
     redemption_reversal: RedemptionReversal = RedemptionReversal()
     stored_value: StoredValue = StoredValue()
     tenders: Tenders = Tenders()
+    referral: Referral | None = None
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 

@@ -78,6 +78,7 @@ class PurchaseRecorded(TypedDict):
     covers: NotRequired[Annotated[int, Field(ge=1, le=100_000)]]
     place: NotRequired[Place]
     business_day: NotRequired[Day]
+    referred_by: NotRequired[Text]
     attributes: NotRequired[Attributes]
 
 

@@ -1,0 +1,61 @@
+"""Taking back what was given for something that did not last, as far as the rules for refunds let it."""
+
+from typing import Any
+
+from ledger.deciding.unit import Unit
+from ledger.lots import Free, chosen, total
+from ledger.records import Posting
+
+
+def take_back(
+    unit: Unit, asset: str, lots: list[str], amount: int, *, opened_at: int, why: dict[str, Any]
+) -> dict[str, int]:
+    """Take back an amount of an asset; what expired by itself counts as taken back.
+
+    First from the lots that were given, then, unless the rules say `pending_only`, from others: at the event's instant what was
+    free from then until now, for a late event also from lots open now. What is left is dropped or becomes a debt.
+
+    Args:
+        lots: what was given, and where it was moved since. opened_at: when; nothing is taken back before.
+
+    Returns:
+        `due`, and what became of it: `taken`, `expired`, `dropped`, `debt`.
+    """
+    policy = unit.rules.document.refunds
+    at, left = max(unit.instant, opened_at), amount
+    pending_only = policy == "pending_only"
+    own = unit.timeline.own(lots, at)
+    if pending_only:
+        own = [part for part in own if part.lot.available_at > at]
+    left -= _take(unit, asset, chosen(own, left), at, why)
+    expired = min(left, unit.timeline.expired_of(lots, at))
+    unit.timeline.count_expired(lots, expired)
+    left -= expired
+    for instant in () if pending_only else ((at, unit.context.now) if unit.late else (at,)):
+        left -= _take(unit, asset, chosen(unit.timeline.free_at(asset, instant, pending=True), left), instant, why)
+    debt = _owe(unit, asset, left, at, why) if left and policy == "allow_negative" else 0
+    return {
+        "due": amount,
+        "taken": amount - left - expired,
+        "expired": expired,
+        "dropped": left - debt,
+        "debt": debt,
+    }
+
+
+def _take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any]) -> int:
+    if parts:
+        taken = unit.take(parts, at)
+        moved_at = None if at == unit.instant else at
+        unit.post(
+            Posting(
+                asset, total(parts), f"customer:{asset}", "program:reversed", lots=taken, at=moved_at, why=dict(why)
+            )
+        )
+    return total(parts)
+
+
+def _owe(unit: Unit, asset: str, amount: int, at: int, why: dict[str, Any]) -> int:
+    moved_at = None if at == unit.instant else at
+    unit.post(Posting(asset, amount, f"customer:{asset}:debt", "program:reversed", lot="", at=moved_at, why=dict(why)))
+    return amount
