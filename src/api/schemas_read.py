@@ -55,6 +55,25 @@ _TOTALS = _object(
         "last_order_at": _INSTANT_OR_NULL,
     },
 )
+_BROUGHT = _object(
+    "A customer this one brought, and in a read of the present whom that one brought in its turn.",
+    {"customer": _TEXT, "since": _INSTANT, "status": {"enum": ["made", "rewarded", "revoked"]}, "points": _COUNT},
+    {"referred": {"type": "array", "items": {"type": "object"}}},
+)
+_REFERRAL = _object(
+    "Who brought this customer, whom it brought, and the points all of it earned.",
+    {"referred": _list(_BROUGHT), "earned": {"type": "integer"}},
+    {
+        "referred_by": _object(
+            "The referrer.",
+            {
+                "customer": _TEXT,
+                "since": _INSTANT,
+                "status": {"enum": ["made", "lapsed", "qualified", "disqualified", "revoked"]},
+            },
+        )
+    },
+)
 _LINE = _object(
     "A record with its position in the log and the SHA-256 leaf hash of its bytes.",
     {
@@ -103,7 +122,7 @@ READ: dict[str, Schema] = {
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
-        {"coupons": _list(_COUPON)},
+        {"coupons": _list(_COUPON), "referral": _REFERRAL},
     ),
     "Page": _object(
         "Records of a customer.", {"records": _list(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}

@@ -23,6 +23,7 @@ from ledger.errors import CursorUnknown, CustomerUnknown, CutOffInFuture, FormEr
 from ledger.explaining import explanation
 from ledger.head_reads import HeadReads, read_head_rows
 from ledger.instants import EARLIEST, end_of_day, parse, show, to_datetime
+from ledger.parts.referral import show_referral
 from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, source_key
 from ledger.store import Connection, StoredRecord
 
@@ -31,6 +32,9 @@ PAGE = 500
 
 LOTS_REMEMBERED = 4_096
 """Lots that a replay keeps as they are shown."""
+
+GENERATION_MAX = 50
+"""Customers of whom a read says whom they brought in their turn: those brought last."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -99,6 +103,8 @@ async def customer(
     if as_of is None and known_at is None:
         shown = await _from_head(conn, book, customer_id, now)
         if shown is not None:
+            if shown.get("referral", {}).get("referred"):
+                await _add_generation(conn, book, shown["referral"]["referred"], now)
             return shown
     cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
     state = accounts.empty()
@@ -246,6 +252,16 @@ async def _from_head(conn: Connection, book: Book, customer_id: str, now: int) -
     if state.latest > now:
         return None
     return _shown(book, customer_id, state, now, now, head.position)
+
+
+async def _add_generation(conn: Connection, book: Book, referred: list[dict[str, Any]], now: int) -> None:
+    """Say of the customers brought last whom they brought, as their heads carry it: a second generation in one read."""
+    latest = {_stream(book, brought["customer"]): brought for brought in referred[-GENERATION_MAX:]}
+    heads = await read_head_rows(conn, book.log_id, latest)
+    for stream_id, head in heads.items():
+        if head.state_schema == STATE_SCHEMA and head.state is not None:
+            part = accounts.from_bytes(head.state, head.version).parts.get("referral", {})
+            latest[stream_id]["referred"] = show_referral(part, now)["referral"]["referred"]
 
 
 async def _records(
