@@ -5,8 +5,8 @@ from typing import Any
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_purchase
 from ledger.deciding.places import where
-from ledger.deciding.tenders import pay
 from ledger.deciding.referral import look_at_referrer
+from ledger.deciding.tenders import pay
 from ledger.deciding.unit import Unit
 from ledger.errors import CurrencyNotAccepted, LineUnknown, PurchaseUnknown
 from ledger.events import milli

@@ -17,8 +17,8 @@ from ledger.rules.document import (
 )
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
-from ledger.rules.stacking import Stacking
 from ledger.rules.referral import Referral
+from ledger.rules.stacking import Stacking
 
 __all__ = [
     "DEFAULT_DOCUMENT",

@@ -13,10 +13,10 @@ from ledger.rules.coupons import CouponKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
+from ledger.rules.referral import Referral
 from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
-from ledger.rules.referral import Referral
 
 
 class ProgramBlock(Part):
