@@ -151,6 +151,19 @@ def coupon_voided(coupon_id: str, time: str | int) -> Event:
     return event("coupon.voided", time, coupon_id=coupon_id, reason="misprinted")
 
 
+def package(package_id: str, uses: int, price: int, time: str | int, kind: str = "wash", **more: Any) -> Event:
+    data = {"package_id": package_id, "kind": kind, "uses": uses, "price": price, "currency": "CNY", **more}
+    return event("package.sold", time, **data)
+
+
+def package_used(package_id: str, use: str, time: str | int, uses: int | None = None, **more: Any) -> Event:
+    return event("package.used", time, package_id=package_id, use_id=use, uses=uses, **more)
+
+
+def package_refunded(package_id: str, refund: str, time: str | int, uses: int | None = None) -> Event:
+    return event("package.refunded", time, package_id=package_id, refund_id=refund, uses=uses)
+
+
 def registered(store: str, brand: str, effective_from: str, time: str | int, **more: Any) -> Event:
     entity = more.pop("entity", f"{brand} Ltd")
     data = {"store": store, "brand": brand, "entity": entity, "effective_from": effective_from, **more}

@@ -26,7 +26,12 @@ KINDS = [
         "bearers": [{"party": "brand", "share": 1}, {"party": "fr-9", "share": 2}],
     },
 ]
-RULES = rules(coupons=KINDS)
+PACKAGES = [
+    {"id": "wash", "validity": {"expiry": {"kind": "after_days", "n": 99}}},
+    {"id": "yoga", "refund": "less_used_at_list", "list_price": 4000, "usable_at": {"stores": ["BJ-1"]}},
+    {"id": "fixed", "refund": "none"},
+]
+RULES = rules(coupons=KINDS, packages=PACKAGES)
 HERE = {"store": "SZ-1", "channel": "shop"}
 SZ_1_IS_RED = registered("SZ-1", "red", "2026-01-01T00:00:00Z", "2026-01-02")
 

@@ -44,6 +44,11 @@ _COUPON = _object(
     {"coupon_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
     {"available_at": _INSTANT, "expires_at": _INSTANT, "code": _TEXT, "campaign": _TEXT},
 )
+_PACKAGE = _object(
+    "An open package: its lot, and how many uses are left.",
+    {"package_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
+    {"expires_at": _INSTANT},
+)
 _TOTALS = _object(
     "Orders and money; money in minor units by currency.",
     {
@@ -122,7 +127,7 @@ READ: dict[str, Schema] = {
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
-        {"coupons": _list(_COUPON), "referral": _REFERRAL},
+        {"coupons": _list(_COUPON), "packages": _list(_PACKAGE), "referral": _REFERRAL},
     ),
     "Page": _object(
         "Records of a customer.", {"records": _list(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}

@@ -310,6 +310,48 @@ class CouponRedemptionUnknown(PurchaseUnknown):
     code = "coupon_redemption_unknown"
 
 
+class PackageKindUnknown(Refused):
+    """The rules know no package of this kind."""
+
+    code = "package_kind_unknown"
+
+
+class PackageUnknown(PurchaseUnknown):
+    """The package has not been sold to this customer yet; the event is kept and tried again when it is."""
+
+    code = "package_unknown"
+
+
+class PackageNotYetValid(Refused):
+    """The package may be used later only."""
+
+    code = "package_not_yet_valid"
+
+
+class PackageExpired(Refused):
+    """The package's time is over."""
+
+    code = "package_expired"
+
+
+class PackageUsedUp(Refused):
+    """Fewer uses are left of the package than asked for."""
+
+    code = "package_used_up"
+
+
+class PackageNotValidHere(Refused):
+    """The package may not be used in this store."""
+
+    code = "package_not_valid_here"
+
+
+class PackageNotRefundable(Refused):
+    """The rules under which the package was sold do not refund this."""
+
+    code = "package_not_refundable"
+
+
 class TooManyLots(Refused):
     """The account holds 2,000 open lots of this asset and no two of them can be joined."""
 

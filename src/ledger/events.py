@@ -196,6 +196,11 @@ def _check_coupon(data: dict[str, Any], time: int) -> None:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
 
 
+def _check_package(data: dict[str, Any], time: int) -> None:
+    if "valid_until" in data and parse(data["valid_until"]) <= time:
+        _reject("/valid_until", "a package ends after it is sold", "expires_before_grant")
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "purchase.recorded": _check_purchase,
     "purchase.refunded": _check_refund,
@@ -207,4 +212,5 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,
+    "package.sold": _check_package,
 }

@@ -56,6 +56,11 @@ TYPES = frozenset(
         "referral.disqualified",
         "referral.rewarded",
         "referral.revoked",
+        "package.sold",
+        "package.used",
+        "package.refunded",
+        "package.expired",
+        "package.expiry_reversed",
         "place.registered",
         "program.published",
     }

@@ -25,6 +25,9 @@ _NAMED = {
     "coupon.redeemed": ("coupon_redemption", "redemption_id"),
     "coupon.returned": ("coupon_return", "redemption_id"),
     "coupon.voided": ("coupon_void", "coupon_id"),
+    "package.sold": ("package", "package_id"),
+    "package.used": ("package_use", "use_id"),
+    "package.refunded": ("package_refund", "refund_id"),
 }
 """Unique within the program."""
 

@@ -1,4 +1,4 @@
-"""Vouchers: lots with an id of their own, such as a coupon, from the records of one stream.
+"""Vouchers: lots with an id of their own, coupons and packages, from the records of one stream.
 
 A voucher is a lot of uses of asset `<word>:<kind>`. The record that makes one names it in `derived`; what takes from it or
 gives back to it names its lots in the postings. A use given back after the voucher's end may open another lot.
@@ -18,7 +18,8 @@ class Words(NamedTuple):
         word: begins its assets and types. made: key in `derived` of a list of those the record makes.
         id: names the voucher, use: names a use of it, both keys in `data`.
         made_by: the types that may make one.
-        used, returned, voided: the types that use one, give a use back, take out of use what is left.
+        used, returned, voided: the types that use one, give a use back, take out of use what is left; "" = there is none.
+        also: other types that take from one.
     """
 
     word: str
@@ -29,6 +30,7 @@ class Words(NamedTuple):
     used: str
     returned: str
     voided: str
+    also: frozenset[str] = frozenset()
 
 
 COUPONS = Words(
@@ -40,6 +42,18 @@ COUPONS = Words(
     used="coupon.redeemed",
     returned="coupon.returned",
     voided="coupon.voided",
+)
+
+PACKAGES = Words(
+    word="package",
+    made="packages",
+    id="package_id",
+    use="use_id",
+    made_by=frozenset({"package.sold"}),
+    used="package.used",
+    returned="",
+    voided="",
+    also=frozenset({"package.refunded"}),
 )
 
 

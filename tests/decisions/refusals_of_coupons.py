@@ -1,7 +1,7 @@
 """Tables of `test_refusals`: an event with all the faults there are, and what repairs them one by one."""
 
 from ledger.instants import MINUTE, parse
-from tests.builders import coupon, coupon_used, event
+from tests.builders import coupon, coupon_used, event, package, package_used
 from tests.vouchers import KINDS
 
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
@@ -20,7 +20,21 @@ COUPON_KINDS = [
         "caps": {"per_customer": 3},
     },
 ]
+PACKAGE_KINDS = [
+    {
+        "id": "strict",
+        "refund": "less_used_at_list",
+        "list_price": 100,
+        "usable_at": {"stores": ["BJ-1"]},
+        "validity": {"until": "2026-05-20T00:00:00Z"},
+    },
+    {"id": "fixed", "refund": "none"},
+]
 COUPONS_BEFORE = (
+    package("P-1", 5, 1000, "2026-05-02", "strict"),
+    package("P-2", 1, 1000, "2026-05-02", "strict"),
+    package("P-3", 1, 1000, "2026-05-02", "fixed"),
+    package_used("P-2", "V-1", "2026-05-02", place=PLACE),
     coupon("C-1", "2026-03-01", "strict", campaign="may"),
     coupon("C-2", "2026-03-01", "strict", campaign="may"),
     coupon("C-3", "2026-03-01", "strict", campaign="may"),
@@ -68,6 +82,57 @@ COUPON_TABLES = {
             ("forbidden", {"time": "2026-05-02"}),
             ("coupon_redemption_unknown", {"redemption_id": "U-1"}),
             ("reversal_before_redemption", {"time": "2026-05-04"}),
+            ("recorded", {}),
+        ],
+    ),
+    "package.sold": (
+        event(
+            "package.sold",
+            FAR_AHEAD,
+            package_id="P-9",
+            kind="nothing",
+            uses=0,
+            price=1,
+            currency="USD",
+            valid_until="2026-01-01T00:00:00Z",
+        ),
+        [
+            ("malformed", {"uses": 1}),
+            ("expires_before_grant", {"valid_until": "2027-01-01T00:00:00Z"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-21"}),
+            ("currency_not_accepted", {"currency": "CNY"}),
+            ("package_kind_unknown", {"kind": "strict"}),
+            ("package_expired", {"time": "2026-05-10"}),
+            ("recorded", {}),
+        ],
+    ),
+    "package.used": (
+        event("package.used", FAR_AHEAD, package_id="P-9", use_id="", uses=6),
+        [
+            ("malformed", {"use_id": "V-9"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-21"}),
+            ("package_unknown", {"package_id": "P-1"}),
+            ("package_used_up", {"uses": 5}),
+            ("package_expired", {"time": "2026-05-01"}),
+            ("package_not_yet_valid", {"time": "2026-05-10"}),
+            ("package_not_valid_here", {"place": PLACE}),
+            ("recorded", {}),
+        ],
+    ),
+    "package.refunded": (
+        event("package.refunded", FAR_AHEAD, package_id="P-9", refund_id="", uses=6),
+        [
+            ("malformed", {"refund_id": "RF-9"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-21"}),
+            ("package_unknown", {"package_id": "P-1"}),
+            ("package_expired", {"time": "2026-05-10"}),
+            ("package_used_up", {"uses": 4}),
+            ("package_not_refundable", {"package_id": "P-3", "uses": 1}),
+            ("package_not_refundable", {"package_id": "P-2"}),
+            ("package_used_up", {"package_id": "P-1", "uses": 5}),
             ("recorded", {}),
         ],
     ),

@@ -250,7 +250,7 @@ def test_a_use_is_given_back_to_the_lot_it_came_from(scenario):
             having(coupon("C-1", "2026-03-01", "cake"), coupon_used("C-1", "U-1", "2026-03-02"))
             .when(coupon_voided("C-1", "2026-03-03"))
             .then("2 coupon:cake customer:coupon:cake -> program:reversed of 1.1:2")
-            .derived(unused=False, counters=None)
+            .derived(places_back=None, counters=None)
         ),
     ),
     (
@@ -259,7 +259,7 @@ def test_a_use_is_given_back_to_the_lot_it_came_from(scenario):
             having(coupon("C-1", "2026-03-01", "festival", campaign="qingming"))
             .when(coupon_voided("C-1", "2026-03-03"))
             .lots()
-            .derived(unused=True, counters=[["coupon:festival:total", -1]])
+            .derived(places_back=["festival"], counters=[["coupon:festival:total", -1]])
         ),
     ),
     (

@@ -29,13 +29,18 @@ from tests.builders import (
     returned,
     rules,
 )
-from tests.decisions.refusals_of_coupons import COUPON_KINDS, COUPON_TABLES, COUPONS_BEFORE
+from tests.decisions.refusals_of_coupons import COUPON_KINDS, COUPON_TABLES, COUPONS_BEFORE, PACKAGE_KINDS
 from tests.given import code_of, given, run
 
 NOW = "2026-06-01T12:00"
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
-DOCUMENT = rules(program={"currencies": ["CNY"]}, expiry={"kind": "end_of_month", "n": 12}, coupons=COUPON_KINDS)
+DOCUMENT = rules(
+    program={"currencies": ["CNY"]},
+    expiry={"kind": "end_of_month", "n": 12},
+    coupons=COUPON_KINDS,
+    packages=PACKAGE_KINDS,
+)
 BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),

@@ -9,7 +9,7 @@ named and checked in the order in which this file and the family's function read
 from collections.abc import Callable
 
 from ledger.account import Account
-from ledger.deciding import coupons
+from ledger.deciding import coupons, packages
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
@@ -45,6 +45,9 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "referral.noted": noted,
     "referral.rewarded": rewarded,
     "referral.revoked": revoked,
+    "package.sold": packages.sold,
+    "package.used": packages.used,
+    "package.refunded": packages.refunded,
 }
 
 

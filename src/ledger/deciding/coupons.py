@@ -5,12 +5,11 @@ Its terms are those of the rules version that issued it; how many there may be i
 
 from typing import Any
 
-from ledger.account import OPEN_LOTS_MAX
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.trade import order_reference
 from ledger.deciding.unit import Unit
-from ledger.deciding.vouchers import Refusals, history, usable
+from ledger.deciding.vouchers import Refusals, check_place, history, put_in, usable
 from ledger.errors import (
     CouponExpired,
     CouponKindUnknown,
@@ -26,7 +25,6 @@ from ledger.errors import (
     MinimumSpendNotMet,
     ReversalBeforeRedemption,
     ReversalExceedsRedemption,
-    TooManyLots,
 )
 from ledger.instants import DAY, parse, show
 from ledger.lots import total
@@ -70,24 +68,9 @@ def issue(
     Raises:
         CouponExpired, LimitReached, TooManyLots
     """
-    ends_at = kind.validity.ends_at(unit.instant, unit.rules.document.zone)
-    if expires_at is not None:
-        ends_at = min(ends_at, expires_at)
-    if ends_at <= unit.instant:
-        raise CouponExpired(coupon_id=coupon_id, kind=kind.id, expired_at=show(ends_at))
+    facts = {"coupon_id": coupon_id, "kind": kind.id}
+    lot = put_in(unit, kind, kind.uses, reason=reason, expires_at=expires_at, no=NO, facts=facts)
     _check_room(unit, kind)
-    begins_at = kind.validity.begins_at()
-    lot = unit.post(
-        Posting(
-            kind.asset,
-            kind.uses,
-            f"program:issued:{reason}",
-            f"customer:{kind.asset}",
-            lot="",
-            available_at=begins_at if begins_at > unit.instant else None,
-            expires_at=ends_at,
-        )
-    )
     unit.counters.append((f"{kind.asset}:total", 1, kind.caps.total))
     return {"coupon_id": coupon_id, "kind": kind.id, "lot": lot}
 
@@ -102,12 +85,9 @@ def redeemed(unit: Unit, command: Command) -> Decision:
     """
     data = command.data
     held, taken = usable(unit, COUPONS, NO, data["coupon_id"], 1)
-    kind = _terms(unit, held.kind, held.rules)
+    kind = terms(unit, held.kind, held.rules)
     derived = where(unit, data)
-    store = data["place"]["store"] if "place" in data else None
-    if not kind.usable_at.admits(store, derived.get("brand")):
-        usable_at = kind.usable_at.model_dump(mode="json")
-        raise CouponNotValidHere(coupon_id=held.id, kind=kind.id, store=store, brand=derived.get("brand"), **usable_at)
+    check_place(kind.usable_at, data, derived, CouponNotValidHere, {"coupon_id": held.id, "kind": kind.id})
     amount = _amount(unit, command, kind)
     unit.post(Posting(kind.asset, 1, f"customer:{kind.asset}", "program:redeemed", lots=unit.take(taken, unit.instant)))
     derived |= {"kind": kind.id, "coupon_rules": held.rules}
@@ -136,7 +116,7 @@ def returned(unit: Unit, command: Command) -> Decision:
     coupon = vouchers.all[use.voucher]
     if coupon.voided_at is not None:
         raise CouponVoided(coupon_id=use.voucher, kind=coupon.held.kind, voided_at=show(coupon.voided_at))
-    kind = _terms(unit, coupon.held.kind, coupon.held.rules)
+    kind = terms(unit, coupon.held.kind, coupon.held.rules)
     lot = _give_back(unit, kind, use)
     _count_money(unit, kind, -use.amount)
     derived = {"redemption_version": use.version, "amount": use.amount, "restored": _restored(coupon, lot)}
@@ -153,17 +133,23 @@ def voided(unit: Unit, command: Command) -> Decision:
     """
     coupon_id = command.data["coupon_id"]
     held, taken = usable(unit, COUPONS, NO, coupon_id, None)
-    kind = _terms(unit, held.kind, held.rules)
+    kind = terms(unit, held.kind, held.rules)
     uses = total(taken)
     lots = unit.take(taken, unit.instant)
     unit.post(Posting(kind.asset, uses, f"customer:{kind.asset}", "program:reversed", lots=lots))
-    derived: dict[str, Any] = {"kind": kind.id, "unused": uses == kind.uses}
-    if derived["unused"]:
-        unit.counters.append((f"{kind.asset}:total", -1, _caps(unit, kind).total))
+    derived: dict[str, Any] = {"kind": kind.id}
+    if uses == kind.uses:
+        derived["places_back"] = [give_place_back(unit, kind)]
     return unit.finish(command, reference=f"coupon_void:{coupon_id}", derived=derived)
 
 
-def _terms(unit: Unit, kind: str, rules: int) -> CouponKind:
+def give_place_back(unit: Unit, kind: CouponKind) -> str:
+    """Count a coupon no more that was never used; returns what `derived` names under `places_back`."""
+    unit.counters.append((f"{kind.asset}:total", -1, _caps(unit, kind).total))
+    return kind.id
+
+
+def terms(unit: Unit, kind: str, rules: int) -> CouponKind:
     """A kind as the rules version that issued the coupon has it."""
     return unit.context.state.rules.versions[rules - 1].document.coupon_kinds[kind]
 
@@ -174,14 +160,12 @@ def _caps(unit: Unit, kind: CouponKind) -> Any:
 
 
 def _check_room(unit: Unit, kind: CouponKind) -> None:
-    new = sum(posting.asset == kind.asset and posting.lot is not None for posting in unit.postings)
-    made = unit.account.parts.get("coupons", {"made": {}})["made"].get(kind.id, 0) + new
+    """Refuse what would be one coupon more than the customer may have, with those of this unit."""
+    made = unit.account.parts.get("coupons", {"made": {}})["made"].get(kind.id, 0)
+    made += sum(posting.asset == kind.asset and posting.lot is not None for posting in unit.postings)
     most = kind.caps.per_customer
-    if most is not None and made >= most:
-        raise LimitReached(counter=f"{kind.asset}:per_customer", used=made, limit=most)
-    open_lots = sum(lot.asset == kind.asset for lot in unit.account.lots.values()) + new
-    if open_lots >= OPEN_LOTS_MAX:
-        raise TooManyLots(open=open_lots, limit=OPEN_LOTS_MAX)
+    if most is not None and made > most:
+        raise LimitReached(counter=f"{kind.asset}:per_customer", used=made - 1, limit=most)
 
 
 def _amount(unit: Unit, command: Command, kind: CouponKind) -> int:

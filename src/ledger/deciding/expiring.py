@@ -3,7 +3,7 @@
 from ledger.account import order_of_consumption
 from ledger.records import Lot, Posting
 
-TOLD_APART = frozenset({"coupon"})
+TOLD_APART = frozenset({"coupon", "package"})
 """First words of assets with records of their own, as `coupon.expired`; all others are told of as `points.expired`."""
 
 

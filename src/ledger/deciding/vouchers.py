@@ -1,15 +1,18 @@
-"""Taking from vouchers: which lots are a voucher's, what of them may be used, and the exact reason where nothing may.
+"""Vouchers put in and taken from: which lots are theirs, what may be used, and the exact reason where nothing may.
 
 An open voucher stands in its family's part of the head. One that does not, or of which not enough may be used, is looked up in
 the stream's history, which knows why.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ledger.account import OPEN_LOTS_MAX
 from ledger.deciding.unit import Unit
-from ledger.errors import Refused
+from ledger.errors import Refused, TooManyLots
 from ledger.instants import show
 from ledger.lots import Free, chosen, total
+from ledger.records import Posting
+from ledger.rules.coupons import CouponKind, PackageKind, Where
 from ledger.vouchers import Held, Vouchers, Words
 
 
@@ -31,6 +34,62 @@ def history(unit: Unit, words: Words) -> Vouchers:
     """
     unit.timeline  # noqa: B018 - asks for the history where it was not read
     return Vouchers.of([*(unit.context.history or ()), *unit.records], words)
+
+
+def put_in(
+    unit: Unit,
+    kind: CouponKind | PackageKind,
+    uses: int,
+    *,
+    reason: str,
+    expires_at: int | None,
+    no: Refusals,
+    facts: dict[str, str],
+) -> str:
+    """Post a voucher's lot; returns its id.
+
+    Args:
+        expires_at: an end before the one the rules give.
+
+    Raises:
+        Refused: `no.expired`, where it would be gone already.
+        TooManyLots
+    """
+    asset, validity = kind.asset, kind.validity
+    ends_at = validity.ends_at(unit.instant, unit.rules.document.zone)
+    if expires_at is not None:
+        ends_at = min(ends_at, expires_at)
+    if ends_at <= unit.instant:
+        raise no.expired(**facts, expired_at=show(ends_at))
+    open_lots = sum(lot.asset == asset for lot in unit.account.lots.values())
+    open_lots += sum(posting.asset == asset and posting.lot is not None for posting in unit.postings)
+    if open_lots >= OPEN_LOTS_MAX:
+        raise TooManyLots(open=open_lots, limit=OPEN_LOTS_MAX)
+    begins_at = validity.begins_at()
+    return unit.post(
+        Posting(
+            asset,
+            uses,
+            f"program:issued:{reason}",
+            f"customer:{asset}",
+            lot="",
+            available_at=begins_at if begins_at > unit.instant else None,
+            expires_at=ends_at,
+        )
+    )
+
+
+def check_place(
+    usable_at: Where, data: dict[str, Any], derived: dict[str, Any], no: type[Refused], facts: dict[str, str]
+) -> None:
+    """Refuse a use where the voucher may not be used.
+
+    Raises:
+        no
+    """
+    store, brand = data.get("place", {}).get("store"), derived.get("brand")
+    if not usable_at.admits(store, brand):
+        raise no(**facts, store=store, brand=brand, **usable_at.model_dump(mode="json"))
 
 
 def usable(unit: Unit, words: Words, no: Refusals, name: str, uses: int | None) -> tuple[Held, list[Free]]:

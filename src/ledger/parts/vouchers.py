@@ -10,7 +10,7 @@ from typing import Any
 from ledger.instants import NEVER, show
 from ledger.parts.family import Family, never
 from ledger.records import Record
-from ledger.vouchers import COUPONS, Words
+from ledger.vouchers import COUPONS, PACKAGES, Words
 
 SHOWN = ("code", "campaign")
 """What a reader is shown of a voucher as its record named it."""
@@ -18,7 +18,7 @@ SHOWN = ("code", "campaign")
 
 def family(words: Words) -> Family:
     """The part of one sort of voucher."""
-    types = frozenset({*words.made_by, words.used, words.returned, words.voided, f"{words.word}.expired"})
+    types = words.made_by | words.also | {words.used, words.returned, words.voided, f"{words.word}.expired"} - {""}
     return Family(words.made, types, partial(_evolve, words), never, partial(_show, words))
 
 
@@ -31,8 +31,8 @@ def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any]:
         entries[named[words.id]] = _entry(named, record)
     if restored := derived.get("restored"):
         _give_back(entries, restored[words.id], _entry(restored, record))
-    if derived.get("unused"):
-        made[derived["kind"]] -= 1
+    for kind in derived.get("places_back", ()):
+        made[kind] -= 1
     taken = {
         lot: amount
         for posting in record.postings
@@ -84,4 +84,4 @@ def _shown(words: Words, name: str, entry: dict[str, Any]) -> dict[str, Any]:
     return shown | {key: entry[key] for key in SHOWN if key in entry}
 
 
-FAMILIES = (family(COUPONS),)
+FAMILIES = (family(COUPONS), family(PACKAGES))

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from ledger.errors import FormError
 from ledger.instants import EARLIEST, business_day, from_datetime
 from ledger.rules.basics import Currency, Moment, Part
-from ledger.rules.coupons import CouponKind
+from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
@@ -51,6 +51,7 @@ class RulesDocument(Part):
     expiry: Expiry = Expiry()
     availability: Availability = Availability()
     coupons: tuple[CouponKind, ...] = ()
+    packages: tuple[PackageKind, ...] = ()
     refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
     redemption_reversal: RedemptionReversal = RedemptionReversal()
     stored_value: StoredValue = StoredValue()
@@ -62,10 +63,11 @@ class RulesDocument(Part):
     @model_validator(mode="after")
     def _rules_fit(self) -> "RulesDocument":
         check_rules(self.earning, self.moments or (), self.stacking)
-        ids = [kind.id for kind in self.coupons]
-        for place, name in enumerate(ids):
-            if name in ids[:place]:
-                raise Misfit(f"/coupons/{place}/id", f"two coupons are called {name!r}")
+        for block, kinds in (("coupons", self.coupons), ("packages", self.packages)):
+            ids = [kind.id for kind in kinds]
+            for place, name in enumerate(ids):
+                if name in ids[:place]:
+                    raise Misfit(f"/{block}/{place}/id", f"two {block} are called {name!r}")
         return self
 
     @cached_property
@@ -108,6 +110,11 @@ class RulesDocument(Part):
     def occasions(self) -> dict[str, Occasion]:
         """The moments by name."""
         return {occasion.id: occasion for occasion in self.moments or ()}
+
+    @cached_property
+    def package_kinds(self) -> dict[str, PackageKind]:
+        """The kinds of packages by id."""
+        return {kind.id: kind for kind in self.packages}
 
     @cached_property
     def signup_earning(self) -> tuple[EventEarning, ...]:
