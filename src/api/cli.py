@@ -7,8 +7,9 @@ import typer
 from api.commands.customers import replay
 from api.commands.imports import import_file
 from api.commands.keyring import keys
-from api.commands.programs import programs, rules
+from api.commands.programs import programs
 from api.commands.refusals import refusals
+from api.commands.rulebooks import rules
 from api.commands.running import with_one_line
 from api.commands.serving import serve
 from api.commands.upkeep import check_ledger, heads, migrate

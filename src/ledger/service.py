@@ -21,6 +21,7 @@ from ledger.clock import CLOCKS_AT_ONCE, MARK_SECONDS
 from ledger.deciding import Command
 from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
+from ledger.examples import check_examples
 from ledger.instants import SECOND, from_datetime, to_datetime
 from ledger.leasing import UNREACHABLE, Desks, lent
 from ledger.migrating import head_revision
@@ -221,11 +222,12 @@ class Ledger:
             The version that holds now.
 
         Raises:
-            FormError: the document or the program's name is malformed.
+            FormError: the document or the program's name is malformed, or one of its examples does not hold.
             FixedAtCreation: it changes what was fixed when the program was made.
             DatabaseUnavailable
         """
         rules = read_document(document)
+        check_examples(rules)
         target = await self._made(program)
         before = target.state.rulebook
         if before is not None and before.latest.document == rules:

@@ -91,7 +91,10 @@ def test_rules_are_published_shown_and_compared(ledger: Run, files: Path):
     assert "version 2" in shown.stderr
     (files / "again.yaml").write_text(shown.stdout)
     assert ledger("rules", "diff", files / "again.yaml").stdout == ""
-    changed = ledger("rules", "diff", status=1).stdout
+    in_words = ledger("rules", "diff", status=1).stdout
+    assert "rule 'base': points per unit 1 → 2" in in_words
+    assert "customers who buy earn more" in in_words
+    changed = ledger("rules", "diff", "1", "2", "--text", status=1).stdout
     assert "-  points_per_unit: '1'" in changed
     assert "+  points_per_unit: '2'" in changed
     assert (

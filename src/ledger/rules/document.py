@@ -11,6 +11,7 @@ from ledger.instants import EARLIEST, business_day, from_datetime
 from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
+from ledger.rules.examples import Example
 from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.referral import Referral
@@ -59,6 +60,8 @@ class RulesDocument(Part):
     referral: Referral | None = None
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
+
+    examples: Annotated[tuple[Example, ...], Field(max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _rules_fit(self) -> "RulesDocument":

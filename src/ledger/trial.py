@@ -1,0 +1,101 @@
+"""A ledger in memory: what a document would decide, for examples, dry runs and back-tests. Nothing of it is kept anywhere."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ledger import account as accounts
+from ledger.account import Account
+from ledger.deciding import Command, Context, Decision, NeedsHistory, advance, decide, decide_program
+from ledger.errors import LimitReached
+from ledger.program import ProgramState
+from ledger.records import PROGRAM_TYPES, Record
+from ledger.rules import EVER, Rulebook, RulesDocument, RuleVersion
+from ledger.rules.earning import BUDGET
+
+
+def ruled_by(state: ProgramState, document: RulesDocument) -> ProgramState:
+    """A program's state under one document from ever, numbered as if it were published next; its places stay."""
+    number = state.rulebook.latest.version + 1 if state.rulebook is not None else 1
+    return replace(state, rulebook=Rulebook((RuleVersion(version=number, effective_from=EVER, document=document),)))
+
+
+class Trial:
+    """One program with any number of customers.
+
+    Attributes:
+        state: rules and places.
+        now: the clock, microseconds.
+        accounts, histories: by customer.
+        counters: sums across customers.
+    """
+
+    def __init__(self, program: str, state: ProgramState) -> None:
+        self.program = program
+        self.state = state
+        self.now = EVER
+        self.accounts: dict[str, Account] = {}
+        self.histories: dict[str, list[Record]] = {}
+        self.counters: dict[str, int] = {}
+
+    def post(self, command: Command) -> list[Record]:
+        """Decide an event as the writer would, at the instant that the clock shows; the records it brings.
+
+        Raises:
+            LedgerError: a named no; nothing has changed.
+        """
+        if command.type in PROGRAM_TYPES:
+            decided = decide_program(self.state, command, Context(self.program, self.now, self.state))
+            self.state = decided.state
+            return decided.records
+        account = self.accounts.get(command.subject) or accounts.empty()
+        decision = self._within_limits(account, command)
+        return self._take(command.subject, decision)
+
+    def advance(self, customer: str, until: int) -> list[Record]:
+        """Write what falls due for a customer by an instant."""
+        account = self.accounts.get(customer)
+        if account is None:
+            return []
+        context = Context(self.program, self.now, self.state)
+        decision = self._with_history(customer, context, lambda seen: advance(account, customer, until, seen))
+        return self._take(customer, decision)
+
+    def forget(self, customer: str) -> None:
+        """Let go of a customer; the counters stay."""
+        self.accounts.pop(customer, None)
+        self.histories.pop(customer, None)
+
+    def _take(self, customer: str, decision: Decision) -> list[Record]:
+        for record in decision.records:
+            record.recorded_at = self.now
+        self.accounts[customer] = decision.account
+        self.histories.setdefault(customer, []).extend(decision.records)
+        return decision.records
+
+    def _within_limits(self, account: Account, command: Command) -> Decision:
+        used_up: frozenset[str] = frozenset()
+        while True:
+            context = Context(self.program, self.now, self.state, used_up=used_up)
+            decision = self._with_history(command.subject, context, lambda seen: decide(account, command, seen))
+            over = self.over(decision)
+            if over is None:
+                for name, amount, _ in decision.counters:
+                    self.counters[name] = self.counters.get(name, 0) + amount
+                return decision
+            if not over[0].startswith(BUDGET):
+                raise LimitReached(counter=over[0], used=self.counters.get(over[0], 0), limit=over[1])
+            used_up |= {over[0]}
+
+    def over(self, decision: Decision) -> tuple[str, int] | None:
+        """The first counter that has no room for what a decision adds, with its limit."""
+        for name, amount, limit in decision.counters:
+            if limit is not None and amount > 0 and self.counters.get(name, 0) + amount > limit:
+                return name, limit
+        return None
+
+    def _with_history(self, customer: str, context: Context, decided: Callable[[Context], Decision]) -> Decision:
+        """As the writer does: on the head, and again with the stream's records where they are asked for."""
+        try:
+            return decided(context)
+        except NeedsHistory:
+            return decided(replace(context, history=self.histories.get(customer, [])))
