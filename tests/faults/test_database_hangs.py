@@ -1,6 +1,6 @@
 """A database that hangs, its processes stopped: for a moment nobody notices, for long it is answered like one that is away.
 
-Planted, and caught here:
+Planted, and caught here: an append and a read given up after a second, which a pause of a second and a half turns into 503.
 """
 
 import asyncio

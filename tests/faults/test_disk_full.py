@@ -3,7 +3,7 @@
 Two ways to run out. Where only the tables' tablespace is full, the server refuses the statement. Where the write-ahead log
 cannot grow, the server panics, and cannot recover either until somebody makes room.
 
-Planted, and caught here:
+Planted, and caught here: a full disk taken for our own mistake (SQLSTATE class 53 unknown), answered 500.
 """
 
 import asyncio
