@@ -127,6 +127,20 @@ def load_refunded(refund: str, time: str | int, *, load: str | None = None, **mo
     return event("stored_value.refunded", time, refund_id=refund, **{**which, **more})
 
 
+def held(hold: str, amount: int, time: str | int, until: str | int, **more: Any) -> Event:
+    """A hold of points, or of stored value where a currency is given."""
+    asset = "stored_value" if "currency" in more else "points"
+    return event("hold.placed", time, hold_id=hold, asset=asset, amount=amount, until=show(at(until)), **more)
+
+
+def captured(hold: str, time: str | int, amount: int | None = None) -> Event:
+    return event("hold.captured", time, hold_id=hold, amount=amount)
+
+
+def released(hold: str, time: str | int) -> Event:
+    return event("hold.released", time, hold_id=hold)
+
+
 def adjusted(points: int, time: str | int) -> Event:
     return event("points.adjusted", time, points=points, reason="by hand")
 

@@ -56,6 +56,26 @@ PAID_FROM_LOTS: dict[str, Any] = {
     },
 }
 
+HOLD: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d8",
+    "source": "/shop",
+    "type": "hold.placed",
+    "subject": "c-1001",
+    "time": "2026-11-21T10:25:00+08:00",
+    "data": {"hold_id": "H-1", "asset": "points", "amount": 50, "until": "2026-11-21T10:55:00+08:00"},
+}
+
+CAPTURE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "5f0c41d9",
+    "source": "/shop",
+    "type": "hold.captured",
+    "subject": "c-1001",
+    "time": "2026-11-21T10:30:00+08:00",
+    "data": {"hold_id": "H-1", "amount": 40, "order_id": "SO-3"},
+}
+
 LOAD: dict[str, Any] = {
     "specversion": "1.0",
     "id": "5f0c41d4",

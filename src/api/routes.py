@@ -114,6 +114,8 @@ _POST = Operation(
                 "sign_up": {"value": examples.SIGN_UP},
                 "redemption": {"value": examples.REDEMPTION},
                 "paid_from_lots": {"value": examples.PAID_FROM_LOTS},
+                "hold": {"value": examples.HOLD},
+                "capture": {"value": examples.CAPTURE},
                 "load": {"value": examples.LOAD},
                 "spending": {"value": examples.SPENDING},
                 "load_refund": {"value": examples.LOAD_REFUND},

@@ -16,7 +16,7 @@ from ledger.instants import NEVER, parse, show
 from ledger.parts import BY_NAME, BY_TYPE
 from ledger.records import Debt, Lot, Posting, Record, lot_to_json
 
-STATE_SCHEMA = 2
+STATE_SCHEMA = 3
 """Number of this fold. A head that carries another is folded again from its records."""
 
 OPEN_LOTS_MAX = 2_000
@@ -41,7 +41,7 @@ class Account:
     Attributes:
         version: of the last record folded; 0 = no stream.
         latest: the latest instant recorded on the stream; an event before it is late.
-        lots: open lots by id. debts: open debts by id.
+        lots: open lots by id. debts: open debts by id. held: lots set aside by holds, by id; they do not expire.
         day, earned: points earned by rule on the latest business day, for caps.
         parts: what the families know, by name; see `ledger.parts`.
     """
@@ -54,11 +54,14 @@ class Account:
     day: str = ""
     earned: dict[str, int] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, Lot] = field(default_factory=dict)
 
     def balances(self) -> dict[str, int]:
         """Per asset lots − debts, pending and held included; `<asset>:debt` where not 0. `points` is always there."""
         shown = {"points": 0}
         for lot in self.lots.values():
+            shown[lot.asset] = shown.get(lot.asset, 0) + lot.remaining
+        for lot in self.held.values():
             shown[lot.asset] = shown.get(lot.asset, 0) + lot.remaining
         for debt in self.debts.values():
             shown[debt.asset] = shown.get(debt.asset, 0) - debt.remaining
@@ -123,7 +126,7 @@ def apply(state: Account, record: Record, as_of: int = NEVER) -> None:
 
 
 def move(state: Account, posting: Posting, at: int) -> None:
-    """Apply one posting to the lots and debts.
+    """Apply one posting to the lots, those that are held, and the debts.
 
     Raises:
         InvariantBroken: a lot or debt would leave 0 … amount, or is not known.
@@ -133,17 +136,19 @@ def move(state: Account, posting: Posting, at: int) -> None:
         state.debts[posting.lot] = Debt(posting.lot, posting.asset, posting.amount, posting.amount, at)
         return
     if posting.source.startswith("customer:"):
+        lots = _lots_in(state, posting.source)
         for lot_id, amount in posting.lots:
-            _take(state, lot_id, amount)
+            _take(lots, lot_id, amount)
     elif posting.lots:
+        lots = _lots_in(state, posting.to)
         for restored in posting.restores:
-            state.lots.setdefault(restored.id, restored._replace(remaining=0))
+            lots.setdefault(restored.id, restored._replace(remaining=0))
         for lot_id, amount in posting.lots:
-            _take(state, lot_id, -amount)
+            _take(lots, lot_id, -amount)
     for debt_id, amount in posting.debts:
         _close(state, debt_id, amount)
     if posting.lot and posting.to.startswith("customer:"):
-        state.lots[posting.lot] = lot_of(posting, at)
+        _lots_in(state, posting.to)[posting.lot] = lot_of(posting, at)
 
 
 def lot_of(posting: Posting, at: int) -> Lot:
@@ -161,9 +166,20 @@ def lot_of(posting: Posting, at: int) -> Lot:
 
 
 def lapsed(state: Account, instant: int) -> Account:
-    """The account as a reader sees it at an instant: what is past its expiry is gone, whether or not the clock has written it."""
-    lots = {lot.id: lot for lot in state.lots.values() if lot.expires_at > instant}
-    return state if len(lots) == len(state.lots) else replace(state, lots=lots)
+    """The account as a reader sees it at an instant, whether or not the clock has written it.
+
+    What is past its expiry is gone; what a hold that timed out had set aside is free again.
+    """
+    held = state.held and held_at(state, instant)
+    freed = {lot.id: lot._replace(amount=lot.remaining) for lot in state.held.values() if lot.id not in held}
+    lots = {lot.id: lot for lot in (*state.lots.values(), *freed.values()) if lot.expires_at > instant}
+    return state if len(lots) == len(state.lots) and not freed else replace(state, lots=lots, held=held)
+
+
+def held_at(state: Account, instant: int) -> dict[str, Lot]:
+    """What is held at an instant: that of holds which have timed out by then is not."""
+    over = {lot for hold in state.parts.get("holds", {}).values() if hold["until"] <= instant for lot in hold["lots"]}
+    return {lot.id: lot for lot in state.held.values() if lot.id not in over}
 
 
 def copied(state: Account) -> Account:
@@ -185,6 +201,7 @@ def copied(state: Account) -> Account:
         state.day,
         state.earned.copy(),
         state.parts.copy(),
+        state.held.copy(),
     )
 
 
@@ -200,13 +217,14 @@ def to_bytes(state: Account) -> bytes:
             state.day,
             state.earned,
             state.parts,
+            [tuple(lot) for lot in state.held.values()],
         ]
     )
 
 
 def from_bytes(stored: bytes | str, version: int) -> Account:
     """Read a state that `to_bytes` of the same STATE_SCHEMA wrote."""
-    latest, lots, debts, totals, day, earned, parts = orjson.loads(stored)
+    latest, lots, debts, totals, day, earned, parts, held = orjson.loads(stored)
     return Account(
         version,
         latest,
@@ -216,6 +234,7 @@ def from_bytes(stored: bytes | str, version: int) -> Account:
         day,
         earned,
         parts,
+        {lot[0]: Lot(*lot) for lot in held},
     )
 
 
@@ -227,16 +246,18 @@ def show_account(
     `show_lot` is `lot_to_json`, or remembers what that made.
     """
     seen = lapsed(state, instant)
-    available, pending = {"points": 0}, {"points": 0}
+    available, pending, held = {"points": 0}, {"points": 0}, {"points": 0}
     for lot in seen.lots.values():
         into = pending if lot.available_at > instant else available
         into[lot.asset] = into.get(lot.asset, 0) + lot.remaining
+    for lot in seen.held.values():
+        held[lot.asset] = held.get(lot.asset, 0) + lot.remaining
     totals = seen.totals
     shown = {
         "balances": seen.balances(),
         "available": available,
         "pending": pending,
-        "held": {"points": 0},
+        "held": held,
         "lots": [show_lot(lot) for lot in sorted(seen.lots.values(), key=order_of_consumption)],
         "debts": [
             {
@@ -275,17 +296,22 @@ def _origin(lot_id: str) -> tuple[int, int]:
     return int(version), int(ordinal)
 
 
-def _take(state: Account, lot_id: str, amount: int) -> None:
-    lot = state.lots.get(lot_id)
+def _lots_in(state: Account, account: str) -> dict[str, Lot]:
+    """The lots of a customer's account: those that are held lie apart."""
+    return state.held if account.endswith(":held") else state.lots
+
+
+def _take(lots: dict[str, Lot], lot_id: str, amount: int) -> None:
+    lot = lots.get(lot_id)
     if lot is None:
         raise InvariantBroken(f"lot {lot_id} is not open")
     remaining = lot.remaining - amount
     if not 0 <= remaining <= lot.amount:
         raise InvariantBroken(f"lot {lot_id} would hold {remaining} of {lot.amount}")
     if remaining:
-        state.lots[lot_id] = lot._replace(remaining=remaining)
+        lots[lot_id] = lot._replace(remaining=remaining)
     else:
-        del state.lots[lot_id]
+        del lots[lot_id]
 
 
 def _close(state: Account, debt_id: str, amount: int) -> None:

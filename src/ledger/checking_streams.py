@@ -122,8 +122,8 @@ class Book:
             if named and sum(amount for _, amount in named) != posting.amount:
                 raise Differs("posting", f"it moves {posting.amount}, what it names adds up to another amount")
         asset, debt_account = posting.asset, f"customer:{posting.asset}:debt"
-        customer = f"customer:{asset}"
-        takes, gives = posting.source == customer, posting.to == customer
+        own = f"customer:{asset}", f"customer:{asset}:held"
+        takes, gives = posting.source in own, posting.to in own
         if takes and not posting.lots:
             raise Differs("posting", "it takes from the customer and names no lot")
         if gives and posting.lot is None and not posting.lots:
@@ -247,7 +247,7 @@ class StreamCheck:
 
     def _check_state(self, head: StoredHead) -> None:
         state = self.account
-        left = {lot.id: lot.remaining for lot in state.lots.values()} | {
+        left = {lot.id: lot.remaining for lot in (*state.lots.values(), *state.held.values())} | {
             debt.id: debt.remaining for debt in state.debts.values()
         }
         _same("what lots hold after the fold", left, self.book.open())
@@ -288,6 +288,9 @@ def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR09
 
 _NAMED = {
     "points.redeemed": ("redemption", "redemption_id"),
+    "hold.placed": ("hold", "hold_id"),
+    "hold.captured": ("capture", "hold_id"),
+    "hold.released": ("release", "hold_id"),
     "stored_value.loaded": ("load", "load_id"),
     "stored_value.spent": ("spend", "spend_id"),
     "stored_value.refunded": ("load_refund", "refund_id"),

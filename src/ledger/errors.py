@@ -202,6 +202,30 @@ class InsufficientPoints(Refused):
     code = "insufficient_points"
 
 
+class HoldUnknown(PurchaseUnknown):
+    """The hold has not been recorded for this customer yet; the event is kept and tried again when it arrives."""
+
+    code = "hold_unknown"
+
+
+class HoldEnded(Refused):
+    """The hold was captured, released or timed out before; it can never be captured or released again."""
+
+    code = "hold_ended"
+
+
+class CaptureExceedsHold(Refused):
+    """More would be captured than is held."""
+
+    code = "capture_exceeds_hold"
+
+
+class TooManyHolds(Refused):
+    """The account has 100 open holds."""
+
+    code = "too_many_holds"
+
+
 class LoadUnknown(PurchaseUnknown):
     """The load has not been recorded for this customer yet; the event is kept and tried again when it arrives."""
 

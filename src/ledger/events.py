@@ -163,6 +163,13 @@ def _check_grant(data: dict[str, Any], time: int) -> None:
         _reject("/expires_at", "points expire after they are granted", "expires_before_grant")
 
 
+def _check_hold(data: dict[str, Any], time: int) -> None:
+    if (data["asset"] == "stored_value") != ("currency" in data):
+        _reject("/currency", "stored value is held in a currency, points have none")
+    if parse(data["until"]) <= time:
+        _reject("/until", "a hold ends after it is placed", "ends_before_it_begins")
+
+
 def _check_load(data: dict[str, Any], time: int) -> None:
     if "bonus_expires_at" in data:
         if not data.get("bonus"):
@@ -209,6 +216,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "points.granted": _check_grant,
     "points.adjusted": _check_adjustment,
     "account.opened_from": _check_opening,
+    "hold.placed": _check_hold,
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ledger.account import lot_of, order_of_consumption
-from ledger.instants import show
+from ledger.instants import parse, show
 from ledger.records import Lot, Posting, Record, lot_to_json
 
 
@@ -23,14 +23,20 @@ def explanation(records: Iterable[tuple[int, Record]], asset: str, as_of: int) -
     terms: dict[str, dict[str, Any]] = {}
     debts: dict[str, dict[str, Any]] = {}
     lots: dict[str, Lot] = {}
+    held_until: dict[str, int] = {}
     for position, record in records:
         named = _named(position, record)
         for posting in record.postings:
             at = record.instant if posting.at is None else posting.at
             if posting.asset == asset and at <= as_of:
+                if posting.lot is not None and posting.to.endswith(":held"):
+                    held_until[posting.lot] = parse(record.data["until"])
                 _apply(posting, at, record, named, terms, debts, lots)
     for lot in lots.values():
-        _lapse(terms[lot.id], lot, as_of)
+        if held_until.get(lot.id, as_of) <= as_of:
+            _lapse(terms[lot.id], lot, as_of)
+        elif terms[lot.id]["remaining"]:
+            terms[lot.id]["held_until"] = show(held_until[lot.id])
     shown = [terms[lot.id] for lot in sorted(lots.values(), key=order_of_consumption)]
     value = sum(term["remaining"] for term in shown) - sum(debt["remaining"] for debt in debts.values())
     return {"value": value, "terms": shown, "debts": list(debts.values())}

@@ -12,7 +12,8 @@ from typing import Any
 from ledger import account as accounts
 from ledger.account import order_of_consumption
 from ledger.events import milli
-from ledger.history_value import Load, Paid, load_of, note_tender, note_tenders_back
+from ledger.history_value import Held, Load, Paid, load_of, note_hold, note_tender, note_tenders_back
+from ledger.instants import NEVER
 from ledger.lots import Free
 from ledger.records import Debt, Lot, Posting, Record
 
@@ -26,6 +27,7 @@ class Course:
         moves: (instant, change) of everything but expiry.
         expired: what expiry took, less what was reversed of it; all of it at the lot's `expires_at`.
         expired_in: version of the last record that expired it.
+        lapsed: (instant, amount) of what expired at once when a hold freed it; moves like any other, unlike `expired`.
         counted: what of the expired counted as taken back in refunds so far; a joined lot belongs to several earnings.
     """
 
@@ -34,11 +36,16 @@ class Course:
     moves: list[tuple[int, int]] = field(default_factory=list)
     expired: int = 0
     expired_in: int = 0
+    lapsed: list[tuple[int, int]] = field(default_factory=list)
     counted: int = 0
 
     def held(self) -> int:
         """What it held last, were there no expiry."""
         return self.amount + sum(change for _, change in self.moves)
+
+    def gone(self, instant: int = NEVER) -> int:
+        """What expired of it by an instant after its expiry."""
+        return self.expired + sum(amount for at, amount in self.lapsed if at <= instant)
 
     def free_from(self, instant: int) -> int:
         """The least it held from an instant until now, expiry left aside."""
@@ -128,6 +135,8 @@ class Timeline:
         self.courses: dict[str, Course] = {}
         self.orders: dict[str, Order] = {}
         self.redemptions: dict[str, Redemption] = {}
+        self.held: dict[str, Lot] = {}
+        self.holds: dict[str, Held] = {}
         self.loads: dict[str, Load] = {}
         self._belongs: dict[str, list[list[str]]] = {}
         self._earned_by_day: dict[tuple[str, str], int] = {}
@@ -149,7 +158,7 @@ class Timeline:
 
     def own(self, lots: Iterable[str], instant: int) -> list[Free]:
         """What was free of certain lots from an instant until now."""
-        alive = (self.lots[lot] for lot in lots if self.lots[lot].expires_at > instant)
+        alive = (self.lots[lot] for lot in lots if lot in self.lots and self.lots[lot].expires_at > instant)
         free = (Free(lot, self.courses[lot.id].free_from(instant)) for lot in alive)
         return [part for part in free if part.amount > 0]
 
@@ -175,14 +184,14 @@ class Timeline:
 
     def expired_of(self, lots: Iterable[str], instant: int) -> int:
         """What expiry had taken from certain lots by an instant and did not count as taken back yet."""
-        gone = (self.courses[lot] for lot in lots if self.lots[lot].expires_at <= instant)
-        return max(0, sum(course.expired - course.counted for course in gone))
+        gone = (self.courses[lot] for lot in lots if self._terms(lot).expires_at <= instant)
+        return max(0, sum(course.gone(instant) - course.counted for course in gone))
 
     def count_expired(self, lots: Iterable[str], amount: int) -> None:
         """Count what expired of certain lots as taken back, in their order."""
         for lot in lots:
             course = self.courses[lot]
-            part = min(amount, max(0, course.expired - course.counted))
+            part = min(amount, max(0, course.gone() - course.counted))
             course.counted += part
             amount -= part
 
@@ -214,16 +223,22 @@ class Timeline:
                 self._note_redemption(record, instant)
             case "points.redemption_reversed":
                 self._note_reversal(record)
+            case "hold.placed" | "hold.captured" | "hold.released" | "hold.timed_out":
+                note_hold(self.holds, record, instant)
             case "stored_value.loaded":
                 load = self.loads[record.data["load_id"]] = load_of(record, instant)
                 self._belongs |= {lot: [lots] for lots in (load.principal, load.bonus) for lot in lots}
 
     def _move(self, record: Record, posting: Posting, at: int) -> None:
         expiry = "program:expired" in (posting.source, posting.to)
+        held = posting.source.endswith(":held") or posting.to.endswith(":held")
         sign = -1 if posting.source.startswith("customer:") else 1
         for lot, amount in posting.lots:
             course = self.courses[lot]
-            if expiry:
+            if expiry and held:
+                course.lapsed.append((at, -sign * amount))
+                course.moves.append((at, sign * amount))
+            elif expiry:
                 course.expired -= sign * amount
                 course.expired_in = record.version if sign < 0 else course.expired_in
             else:
@@ -235,8 +250,12 @@ class Timeline:
             if posting.source.endswith(":debt"):
                 self.debts[posting.lot] = Debt(posting.lot, posting.asset, posting.amount, posting.amount, at)
             else:
-                self.lots[posting.lot] = accounts.lot_of(posting, at)
+                lots = self.held if posting.to.endswith(":held") else self.lots
+                lots[posting.lot] = accounts.lot_of(posting, at)
                 self._follow(posting)
+
+    def _terms(self, lot: str) -> Lot:
+        return self.lots.get(lot) or self.held[lot]
 
     def _follow(self, posting: Posting) -> None:
         """What is moved into a new lot still belongs to the earnings and loads it came from; of joined lots that may be several."""

@@ -1,9 +1,10 @@
-"""What a stream's history knows of value that was paid in, and of purchases it paid for."""
+"""What a stream's history knows of value that was paid in, set aside, and of purchases it paid for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.instants import parse
 from ledger.records import Posting, Record
 from ledger.rules.stored import Consumption
 
@@ -47,6 +48,25 @@ class Load:
     bonus: list[str]
 
 
+@dataclass(slots=True)
+class Held:
+    """A hold, and what became of it.
+
+    Attributes:
+        ended: captured, released or timed_out; empty while it is open. ended_at, ended_in: when, and the version.
+        freed: of a time-out (lot in which it was held, lot into which it was freed or None where it expired at once, amount).
+    """
+
+    id: str
+    instant: int
+    until: int
+    consumption: Consumption
+    ended: str = ""
+    ended_at: int = 0
+    ended_in: int = 0
+    freed: list[tuple[str, str | None, int]] = field(default_factory=list)
+
+
 def load_of(record: Record, instant: int) -> Load:
     """The load a record made."""
     data = record.data
@@ -68,3 +88,16 @@ def note_tenders_back(tenders: list[Paid], refunded: Iterable[dict[str, Any]]) -
         paid.refunded += one["amount"]
         for lot, amount in one["back"]:
             paid.back[lot] = paid.back.get(lot, 0) + amount
+
+
+def note_hold(holds: dict[str, Held], record: Record, instant: int) -> None:
+    """Note a hold, or its end."""
+    hold_id = record.data["hold_id"]
+    if record.type == "hold.placed":
+        consumption = (record.derived or {}).get("consumption", "principal_first")
+        holds[hold_id] = Held(hold_id, instant, parse(record.data["until"]), consumption)
+        return
+    hold = holds[hold_id]
+    hold.ended, hold.ended_at, hold.ended_in = record.type.removeprefix("hold."), instant, record.version
+    if hold.ended == "timed_out":
+        hold.freed = [(lot, posting.lot, amount) for posting in record.postings for lot, amount in posting.lots]

@@ -57,12 +57,22 @@ def joinable(account: Account, asset: str, instant: int) -> list[list[Lot]]:
     Args:
         instant: lots gone by then are left for the clock.
     """
+    lots = (
+        lot
+        for lot in account.lots.values()
+        if lot.asset == asset and lot.expires_at > instant and lot.available_at != NEVER
+    )
+    groups = (group for group in agreeing(lots, instant) if len(group) > 1)
+    return sorted(groups, key=len, reverse=True)
+
+
+def agreeing(lots: Iterable[Lot], instant: int = 0) -> list[list[Lot]]:
+    """Lots by what they agree in: expiry, reason, month of grant, and until when they wait after an instant."""
     groups: dict[tuple[int, int, str, int], list[Lot]] = {}
-    for lot in account.lots.values():
-        if lot.asset == asset and lot.expires_at > instant and lot.available_at != NEVER:
-            pending_until = max(lot.available_at, instant)
-            groups.setdefault((lot.expires_at, pending_until, lot.reason, _month(lot.granted_at)), []).append(lot)
-    return sorted((group for group in groups.values() if len(group) > 1), key=len, reverse=True)
+    for lot in lots:
+        pending_until = max(lot.available_at, instant)
+        groups.setdefault((lot.expires_at, pending_until, lot.reason, _month(lot.granted_at)), []).append(lot)
+    return list(groups.values())
 
 
 def _month(instant: int) -> int:

@@ -18,6 +18,9 @@ _NUMBERED = {
 
 _NAMED = {
     "points.redeemed": ("redemption", "redemption_id"),
+    "hold.placed": ("hold", "hold_id"),
+    "hold.captured": ("capture", "hold_id"),
+    "hold.released": ("release", "hold_id"),
     "stored_value.loaded": ("load", "load_id"),
     "stored_value.spent": ("spend", "spend_id"),
     "stored_value.refunded": ("load_refund", "refund_id"),

@@ -18,6 +18,7 @@ from tests.builders import (
     event,
     given_back,
     granted,
+    held,
     line,
     load_refunded,
     loaded,
@@ -26,6 +27,7 @@ from tests.builders import (
     redeemed,
     refunded,
     registered,
+    released,
     returned,
     rules,
 )
@@ -46,6 +48,10 @@ BEFORE = (
     redeemed("R-1", 50, "2026-03-02"),
     loaded("L-1", 1000, 200, "2026-03-03"),
     *COUPONS_BEFORE,
+    granted(5, "2026-03-04"),
+    held("H-0", 5, "2026-03-04", "2026-04-01"),
+    released("H-0", "2026-03-05"),
+    held("H-1", 5, "2026-03-06", "2026-09-01"),
     clock_runs(NOW),
 )
 
@@ -203,6 +209,41 @@ TABLES = COUPON_TABLES | {
             ("recorded", {}),
         ],
     ),
+    "hold.placed": (
+        event("hold.placed", FAR_AHEAD, hold_id="H-2", asset="points", currency="CNY", amount=36, until="tomorrow"),
+        [
+            ("malformed", {"until": "2026-01-01T00:00:00Z"}),
+            ("malformed", {"currency": None}),
+            ("ends_before_it_begins", {"until": "2026-09-01T00:00:00Z"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("insufficient_points", {"amount": 35}),
+            ("recorded", {}),
+        ],
+    ),
+    "hold.captured": (
+        event("hold.captured", FAR_AHEAD, hold_id="H-9", amount=0),
+        [
+            ("malformed", {"amount": 6}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("hold_unknown", {"hold_id": "H-0"}),
+            ("hold_ended", {"hold_id": "H-1"}),
+            ("capture_exceeds_hold", {"amount": 5}),
+            ("recorded", {}),
+        ],
+    ),
+    "hold.released": (
+        event("hold.released", FAR_AHEAD, hold_id=""),
+        [
+            ("malformed", {"hold_id": "H-9"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("hold_unknown", {"hold_id": "H-0"}),
+            ("hold_ended", {"hold_id": "H-1"}),
+            ("recorded", {}),
+        ],
+    ),
     "stored_value.loaded": (
         event(
             "stored_value.loaded",
@@ -297,6 +338,8 @@ def repaired(posted, repairs):
         (event("order.delivered", NOW, order_id="SO-9"), True, "purchase:shop:SO-9"),
         (given_back("R-9", NOW), True, "redemption:R-9"),
         (load_refunded("LR-1", NOW, load="L-9"), True, "load:L-9"),
+        (released("H-9", NOW), True, "hold:H-9"),
+        (released("H-0", NOW), False, None),
         (refunded("SO-1", 8501, NOW), False, None),
         (redeemed("R-2", 10**6, NOW), False, None),
         (given_back("R-1", NOW, 51), False, None),

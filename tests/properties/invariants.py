@@ -85,7 +85,7 @@ def check_records(records: list[Record]) -> None:
 def check_against(state: Account, sums: Sums) -> None:
     """The fold and plain arithmetic hold the same."""
     sums.check()
-    assert {lot.id: lot.remaining for lot in state.lots.values()} == {
+    assert {lot.id: lot.remaining for lot in (*state.lots.values(), *state.held.values())} == {
         n: left for n, left in sums.remaining.items() if left
     }
     assert {debt.id: debt.remaining for debt in state.debts.values()} == {

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ledger.account import Account
 from ledger.deciding import coupons, packages
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
+from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
 from ledger.deciding.program import ProgramDecision, decide_program
@@ -35,6 +36,9 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.redemption_reversed": redemption_reversed,
     "points.adjusted": adjusted,
     "account.opened_from": opened_from,
+    "hold.placed": placed,
+    "hold.captured": captured,
+    "hold.released": released,
     "stored_value.loaded": loaded,
     "stored_value.spent": spent,
     "stored_value.refunded": load_refunded,
@@ -51,7 +55,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
 }
 
 
-FALLS_DUE[:] = [referral_falls_due]
+FALLS_DUE[:] = [time_out, referral_falls_due]
 FOLLOWS_AT_ONCE[:] = [follow_referral]
 
 
@@ -82,6 +86,8 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
         )
     unit = Unit(account, context, command.subject, instant, rules)
     unit.advance(instant)
+    if unit.late and "holds" in unit.account.parts:
+        unit.advance(context.now)  # what a hold frees meanwhile counts whether or not the clock has written it
     return _FAMILIES[command.type](unit, command)
 
 

@@ -6,10 +6,12 @@ its part stands in `family.py`, so that each family's file can be listed here.
 
 from ledger.parts import referral, rules, vouchers
 from ledger.parts.family import Family, never, nothing
+from ledger.parts.holds import HOLDS
 
 __all__ = ["BY_NAME", "BY_TYPE", "FAMILIES", "Family", "never", "nothing"]
 
 FAMILIES: tuple[Family, ...] = (
+    HOLDS,
     rules.SIGNED_UP,
     rules.GIVEN,
     *vouchers.FAMILIES,

@@ -7,7 +7,7 @@ One file a family.
 
 from typing import Any
 
-from ledger.shapes import coupons, joining, packages, points, program, stored, trade
+from ledger.shapes import coupons, holds, joining, packages, points, program, stored, trade
 
 SHAPES: dict[str, Any] = {
     **joining.SHAPES,
@@ -16,6 +16,7 @@ SHAPES: dict[str, Any] = {
     **stored.SHAPES,
     **coupons.SHAPES,
     **packages.SHAPES,
+    **holds.SHAPES,
     **program.SHAPES,
 }
 """Every type a sender may post, with the shape of its data."""

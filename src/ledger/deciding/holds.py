@@ -1,0 +1,254 @@
+"""Holds: value set aside for a checkout, then captured, released, or timed out.
+
+What is held lies in lots of its own, one for each lot it came from and under the same terms, in the account
+`customer:<asset>:held`; there it does not expire. Released it is a lot again with the old expiry, or, past that, expires at once.
+Captured it counts as spent at the hold's own instant.
+"""
+
+from typing import Any, NamedTuple
+
+from ledger.account import Account, order_of_consumption
+from ledger.deciding.command import Command, Decision
+from ledger.deciding.places import where
+from ledger.deciding.spending import POINTS, bonus_of, find_points, find_stored, principal_of, shares
+from ledger.deciding.unit import Unit
+from ledger.errors import CaptureExceedsHold, HoldEnded, HoldUnknown, TooManyHolds
+from ledger.history_value import Held
+from ledger.instants import show
+from ledger.lots import Free, agreeing, chosen, total
+from ledger.parts.holds import NAME
+from ledger.records import Lot, Posting
+
+HOLDS_MAX = 100
+LOTS_APART_MAX = 100
+
+
+class Hold(NamedTuple):
+    """A hold that can be captured or released: when it was placed, and its lots in order of consumption by asset."""
+
+    instant: int
+    consumption: Any
+    lots: dict[str, list[Free]]
+
+    @property
+    def amount(self) -> int:
+        """What is held."""
+        return sum(total(lots) for lots in self.lots.values())
+
+
+def placed(unit: Unit, command: Command) -> Decision:
+    """Set an amount aside.
+
+    Raises:
+        TooManyHolds, InsufficientPoints, InsufficientStoredValue: nothing is set aside.
+    """
+    data = command.data
+    if len(unit.account.parts.get(NAME, ())) >= HOLDS_MAX:
+        raise TooManyHolds(open=HOLDS_MAX, limit=HOLDS_MAX)
+    derived = where(unit, data)
+    if data["asset"] == POINTS:
+        found = find_points(unit, data["amount"])
+    else:
+        found = find_stored(unit, data["currency"], data["amount"])
+        derived["consumption"] = unit.rules.document.stored_value.consumption
+    for asset, parts in found:
+        for group in _groups(parts):
+            _set_aside(unit, asset, group)
+    return unit.finish(command, reference=f"hold:{data['hold_id']}", derived=derived)
+
+
+def captured(unit: Unit, command: Command) -> Decision:
+    """Spend what is held, all or part, as at the hold's own instant; the rest is released.
+
+    Raises:
+        HoldUnknown: kept until the hold arrives.
+        HoldEnded, CaptureExceedsHold
+    """
+    data = command.data
+    hold = _open(unit, data["hold_id"], data.get("amount"))
+    amount = data.get("amount", hold.amount)
+    for asset, lots, part in _shares(hold, amount):
+        spent = chosen(lots, part)
+        if spent:
+            source = f"customer:{asset}:held"
+            why = {"hold": data["hold_id"]}
+            at = None if hold.instant == unit.instant else hold.instant
+            unit.post(Posting(asset, total(spent), source, "program:redeemed", lots=_named(spent), at=at, why=why))
+        _release(unit, asset, _rest(lots, spent), max(unit.instant, hold.instant))
+    derived = {"captured": amount, "released": hold.amount - amount}
+    return unit.finish(command, reference=f"capture:{data['hold_id']}", derived=derived)
+
+
+def released(unit: Unit, command: Command) -> Decision:
+    """Free what is held.
+
+    Raises:
+        HoldUnknown: kept until the hold arrives.
+        HoldEnded
+    """
+    hold = _open(unit, command.data["hold_id"], None)
+    for asset, lots in hold.lots.items():
+        _release(unit, asset, lots, max(unit.instant, hold.instant))
+    return unit.finish(command, reference=f"release:{command.data['hold_id']}", derived={"released": hold.amount})
+
+
+def time_out(unit: Unit, instant: int) -> None:
+    """Write the time-out of every hold that has reached its end by an instant."""
+    for hold_id, hold in unit.account.parts.get(NAME, {}).items():
+        if hold["until"] <= instant:
+            version = unit.account.version + 1
+            postings = [
+                posting
+                for asset, lots in _lots_of(unit.account, hold["lots"]).items()
+                for posting in _releases(asset, lots, hold["until"], None)
+            ]
+            numbered = [
+                posting if posting.lot is None else posting._replace(lot=f"{version}.{number}")
+                for number, posting in enumerate(postings, start=1)
+            ]
+            unit.write_due("hold.timed_out", hold["until"], {"hold_id": hold_id}, tuple(numbered))
+
+
+def _groups(parts: list[Free]) -> list[list[Free]]:
+    """One lot apart each; of very many, those that agree together, so that the record does not grow beyond its bounds."""
+    if len(parts) <= LOTS_APART_MAX:
+        return [[part] for part in parts]
+    amounts = {part.lot.id: part.amount for part in parts}
+    return [[Free(lot, amounts[lot.id]) for lot in group] for group in agreeing(part.lot for part in parts)]
+
+
+def _set_aside(unit: Unit, asset: str, parts: list[Free]) -> None:
+    eldest = min((part.lot for part in parts), key=lambda lot: lot.granted_at)
+    unit.post(
+        Posting(
+            asset,
+            total(parts),
+            f"customer:{asset}",
+            f"customer:{asset}:held",
+            lot="",
+            lots=unit.take(parts, unit.instant),
+            granted_at=eldest.granted_at,
+            expires_at=eldest.expires_at,
+            reason=eldest.reason,
+        )
+    )
+
+
+def _open(unit: Unit, hold_id: str, amount: int | None) -> Hold:
+    """A hold that is open at the event's instant, of which so much is to be captured."""
+    part = unit.account.parts.get(NAME, {}).get(hold_id)
+    if part is not None:
+        hold = Hold(part["at"], part["consumption"], _lots_of(unit.account, part["lots"]))
+        _check(hold, amount)
+        return hold
+    past = unit.timeline.holds.get(hold_id)
+    if past is None:
+        raise HoldUnknown(waits_for=f"hold:{hold_id}", hold_id=hold_id)
+    if past.ended != "timed_out" or past.until <= unit.instant:
+        raise HoldEnded(hold_id=hold_id, ended=past.ended, at=show(past.ended_at))
+    return _taken_back(unit, past, amount)
+
+
+def _taken_back(unit: Unit, past: Held, amount: int | None) -> Hold:
+    """Undo a time-out that the event, late, makes untrue; only where all that was freed has stayed free.
+
+    Each amount goes back from the lot it was freed into, or out of what expired at once, to the lot in which it was held.
+    """
+    timeline = unit.timeline
+    lots: dict[str, list[Free]] = {}
+    for held_lot, freed, part in past.freed:
+        lot = timeline.held[held_lot]
+        lots.setdefault(lot.asset, []).append(Free(lot, part))
+        if freed is not None and total(timeline.own([freed], past.until)) < part:
+            raise HoldEnded(hold_id=past.id, ended=past.ended, at=show(past.ended_at))
+    hold = Hold(past.instant, past.consumption, {asset: _in_order(parts) for asset, parts in lots.items()})
+    _check(hold, amount)
+    why = {"hold": past.id, "timed_out_in": past.ended_in}
+    for held_lot, freed, part in past.freed:
+        lot = timeline.held[held_lot]
+        source = "program:expired"
+        if freed is not None:
+            source = "program:reversed"
+            taken = unit.take([Free(timeline.lots[freed], part)], past.until)
+            unit.post(Posting(lot.asset, part, f"customer:{lot.asset}", source, lots=taken, at=past.until, why=why))
+        unit.post(
+            Posting(
+                lot.asset,
+                part,
+                source,
+                f"customer:{lot.asset}:held",
+                lots=((held_lot, part),),
+                at=past.until,
+                why=why,
+                restores=(lot._replace(remaining=0),),
+            )
+        )
+    return hold
+
+
+def _check(hold: Hold, amount: int | None) -> None:
+    if amount is not None and amount > hold.amount:
+        raise CaptureExceedsHold(held=hold.amount, requested=amount)
+
+
+def _lots_of(account: Account, lots: list[str]) -> dict[str, list[Free]]:
+    """Held lots by asset, in order of consumption."""
+    found: dict[str, list[Free]] = {}
+    for lot in (account.held[lot_id] for lot_id in lots if lot_id in account.held):
+        found.setdefault(lot.asset, []).append(Free(lot, lot.remaining))
+    return {asset: _in_order(parts) for asset, parts in found.items()}
+
+
+def _in_order(parts: list[Free]) -> list[Free]:
+    return sorted(parts, key=lambda part: order_of_consumption(part.lot))
+
+
+def _shares(hold: Hold, amount: int) -> list[tuple[str, list[Free], int]]:
+    """How an amount captured falls on the assets held: as if only that had been spent."""
+    if len(hold.lots) == 1:
+        return [(asset, lots, amount) for asset, lots in hold.lots.items()]
+    currency = next(iter(hold.lots)).rpartition(":")[2]
+    assets = principal_of(currency), bonus_of(currency)
+    wanted = shares(hold.consumption, amount, *(total(hold.lots[asset]) for asset in assets))
+    return [(asset, hold.lots[asset], part) for asset, part in zip(assets, wanted, strict=True)]
+
+
+def _rest(lots: list[Free], spent: list[Free]) -> list[Free]:
+    gone = {part.lot.id: part.amount for part in spent}
+    left = (Free(part.lot, part.amount - gone.get(part.lot.id, 0)) for part in lots)
+    return [part for part in left if part.amount]
+
+
+def _release(unit: Unit, asset: str, lots: list[Free], at: int) -> None:
+    for posting in _releases(asset, lots, at, None if at == unit.instant else at):
+        unit.post(posting)
+
+
+def _releases(asset: str, lots: list[Free], instant: int, at: int | None) -> list[Posting]:
+    """What frees held lots at an instant: each a lot again under its old terms; what is past its expiry expires at once."""
+    held = f"customer:{asset}:held"
+    alive = [part for part in lots if part.lot.expires_at > instant]
+    gone = [part for part in lots if part.lot.expires_at <= instant]
+    postings = [_again(part.lot, part.amount, at) for part in alive]
+    if gone:
+        postings.append(Posting(asset, total(gone), held, "program:expired", lots=_named(gone), at=at))
+    return postings
+
+
+def _again(lot: Lot, amount: int, at: int | None) -> Posting:
+    return Posting(
+        lot.asset,
+        amount,
+        f"customer:{lot.asset}:held",
+        f"customer:{lot.asset}",
+        lot="",
+        lots=((lot.id, amount),),
+        at=at,
+        granted_at=lot.granted_at,
+        expires_at=lot.expires_at,
+        reason=lot.reason,
+    )
+
+
+def _named(parts: list[Free]) -> tuple[tuple[str, int], ...]:
+    return tuple((part.lot.id, part.amount) for part in parts)

@@ -1,0 +1,45 @@
+"""Value set aside for a checkout."""
+
+from typing import Any, Literal, NotRequired
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from ledger.shapes.basics import CLOSED, Currency, Instant, LongText, Place, Positive, Text
+
+
+@with_config(CLOSED)
+class HoldPlaced(TypedDict):
+    """`hold.placed`: `amount` of points, or of stored value in minor units of `currency`, is set aside until `until`."""
+
+    hold_id: Text
+    asset: Literal["points", "stored_value"]
+    currency: NotRequired[Currency]
+    amount: Positive
+    until: Instant
+    order_id: NotRequired[Text]
+    place: NotRequired[Place]
+
+
+@with_config(CLOSED)
+class HoldCaptured(TypedDict):
+    """`hold.captured`: what was held is spent; without `amount` all of it, otherwise the rest is released."""
+
+    hold_id: Text
+    amount: NotRequired[Positive]
+    order_id: NotRequired[Text]
+
+
+@with_config(CLOSED)
+class HoldReleased(TypedDict):
+    """`hold.released`: what was held is free again."""
+
+    hold_id: Text
+    reason: NotRequired[LongText]
+
+
+SHAPES: dict[str, Any] = {
+    "hold.placed": HoldPlaced,
+    "hold.captured": HoldCaptured,
+    "hold.released": HoldReleased,
+}
