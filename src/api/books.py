@@ -39,5 +39,5 @@ async def open_book(request: Request) -> tuple[Connection, Book]:
         ProgramUnknown, DatabaseUnavailable
     """
     program = await find_program(request)
-    book = Book(program.log_id, program.name, program.state.rules.latest.document.zone, program.heads)
+    book = Book(program.log_id, program.name, program.state.rules.latest.document.zone, program.state, program.heads)
     return cast("Connection", ledger_of(request).pool), book

@@ -16,6 +16,7 @@ from ledger import errors
 from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
+from ledger.tiers import TierUnknown
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -176,6 +177,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.PackageUsedUp: Answered(422, "Package used up"),
     errors.PackageNotValidHere: Answered(422, "Package not valid here"),
     errors.PackageNotRefundable: Answered(422, "Package not refundable"),
+    TierUnknown: Answered(422, "Tier unknown"),
     errors.TooManyLots: Answered(422, "Too many open lots"),
     errors.LimitReached: Answered(422, "Limit reached"),
     errors.QueueFull: Answered(429, "Too many events waiting", retryable=True),

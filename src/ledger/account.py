@@ -248,6 +248,8 @@ def show_account(
     seen = lapsed(state, instant)
     available, pending, held = {"points": 0}, {"points": 0}, {"points": 0}
     for lot in seen.lots.values():
+        if lot.asset == "growth":
+            continue  # counts towards tiers and is never spent
         into = pending if lot.available_at > instant else available
         into[lot.asset] = into.get(lot.asset, 0) + lot.remaining
     for lot in seen.held.values():

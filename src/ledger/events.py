@@ -188,6 +188,11 @@ def _check_adjustment(data: dict[str, Any], _: int) -> None:
         _reject("/points", "an adjustment of 0 changes nothing")
 
 
+def _check_assignment(data: dict[str, Any], time: int) -> None:
+    if "until" in data and parse(data["until"]) <= time:
+        _reject("/until", "an assignment ends after it begins")
+
+
 def _check_opening(data: dict[str, Any], time: int) -> None:
     for place, lot in enumerate(data["lots"]):
         if parse(lot["granted_at"]) > time:
@@ -215,6 +220,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "order.delivered": _check_delivery,
     "points.granted": _check_grant,
     "points.adjusted": _check_adjustment,
+    "tier.assigned": _check_assignment,
     "account.opened_from": _check_opening,
     "hold.placed": _check_hold,
     "stored_value.loaded": _check_load,

@@ -8,6 +8,7 @@ from ledger.deciding import Command
 from ledger.errors import FormError, LedgerError
 from ledger.events import validated
 from ledger.instants import EARLIEST, from_datetime
+from ledger.parts.tiers import tier_of
 from ledger.program import ProgramState
 from ledger.records import PROGRAM_TYPES, Record
 from ledger.rules import RulesDocument
@@ -98,14 +99,13 @@ def _compare(trial: Trial, example: Example, records: list[Record], refused: lis
     records = [record for record in [*records, *trial.advance(customer, at)] if record.subject == customer]
     account = accounts.fold(trial.histories.get(customer, []), at if expect.at is not None else trial.now)
     shown = accounts.show_account(account, max(at, EARLIEST))
-    tier = shown["tier"]
     found = {
         "balances": {asset: shown["balances"].get(asset, 0) for asset in expect.balances or ()},
         "available": {asset: shown["available"].get(asset, 0) for asset in expect.available or ()},
         "earned": {rule: _earned(records, rule) for rule in expect.earned or ()},
         "refused": refused,
         "notes": [note.get("reason", note["code"]) for record in records for note in record.notes],
-        "tier": tier.get("tier") if isinstance(tier, dict) else tier,
+        "tier": tier_of(account.parts.get("tiers")),
     }
     wanted = {**expect.model_dump(exclude={"customer", "at"}, exclude_none=True)}
     return [

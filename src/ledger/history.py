@@ -95,7 +95,11 @@ class Earning:
 
 @dataclass(slots=True)
 class Order:
-    """A purchase as later events see it."""
+    """A purchase as later events see it.
+
+    Attributes:
+        counted_on: the day on which it counts towards tiers, None where the program had none.
+    """
 
     reference: str
     version: int
@@ -106,6 +110,7 @@ class Order:
     lines: dict[int, Line]
     earnings: list[Earning]
     paid: list[Paid] = field(default_factory=list)
+    counted_on: str | None = None
 
     @property
     def amount_left(self) -> int:
@@ -289,6 +294,7 @@ class Timeline:
             data["currency"],
             {line.number: line for line in lines},
             [],
+            counted_on=(record.derived or {}).get("tier", {}).get("day"),
         )
         for posting in record.postings:
             if posting.lot is not None and posting.why is not None and posting.source.startswith("program:issued:"):

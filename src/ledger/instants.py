@@ -98,6 +98,24 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return from_datetime(local)
 
 
+@lru_cache(maxsize=16_384)
+def start_of_day(day: date, zone: ZoneInfo, day_starts_minute: int) -> int:
+    """The first instant of a business day in a zone: where clocks skip its beginning, the instant at which the gap ends.
+
+    Args:
+        day_starts_minute: minutes after midnight at which a business day begins.
+    """
+    if day_starts_minute == 0:
+        return midnight(day, zone)
+    local = datetime.combine(day, time(*divmod(day_starts_minute, 60)), tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return from_datetime(local)
+    quarter = from_datetime(datetime.combine(day, time(), tzinfo=UTC)) - DAY
+    while business_day(quarter, zone, day_starts_minute) < day:
+        quarter += _QUARTER
+    return quarter
+
+
 def end_of_day(day: date, zone: ZoneInfo) -> int:
     """The last microsecond of a calendar day: what a date means as a cut-off."""
     return midnight(day + timedelta(days=1), zone) - 1

@@ -5,6 +5,7 @@ first, and every answer names that position: it reproduces the answer.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +25,9 @@ from ledger.explaining import explanation
 from ledger.head_reads import HeadReads, read_head_rows
 from ledger.instants import EARLIEST, end_of_day, parse, show, to_datetime
 from ledger.parts.referral import show_referral
-from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, source_key
+from ledger.program import ProgramState, evolve
+from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, program_stream_id, source_key
+from ledger.seeing import seen
 from ledger.store import Connection, StoredRecord
 
 PAGE = 500
@@ -46,12 +49,13 @@ FEED_LIMIT_MAX = 10_000
 class Book:
     """The log that is read: its number, its program, and the zone in which a date is a day.
 
-    `heads` reads the heads of many readers together; None: each for itself.
+    `state` is the program's own, as it is now; `heads` reads the heads of many readers together; None: each for itself.
     """
 
     log_id: int
     program: str
     zone: ZoneInfo
+    state: ProgramState
     heads: HeadReads | None = None
 
 
@@ -111,7 +115,8 @@ async def customer(
     async for _, record in _records(conn, book, customer_id, cut.position):
         accounts.apply(state, record, cut.as_of)
     _must_exist(state, customer_id)
-    return _shown(book, customer_id, state, cut.as_of, cut.known_at, cut.position)
+    known = await _known_program(conn, book, cut.position)
+    return _shown(book, customer_id, state, cut, known(cut.position))
 
 
 async def events(
@@ -166,10 +171,12 @@ async def replay(
     """Every record in order of version with the state after it at `as_of`, then a summary."""
     cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
     state = accounts.empty()
+    known = await _known_program(conn, book, cut.position)
     show_lot = lru_cache(maxsize=LOTS_REMEMBERED)(lot_to_json)  # most lots are as they were one record before
     async for stored, record in _records(conn, book, customer_id, cut.position):
         accounts.apply(state, record, cut.as_of)
-        shown = _shown(book, customer_id, state, cut.as_of, record.recorded_at, stored.position, show_lot)
+        then = CutOff(cut.as_of, record.recorded_at, stored.position, is_head=False)
+        shown = _shown(book, customer_id, state, then, known(stored.position), show_lot)
         yield {**line(stored), "state": shown}
     _must_exist(state, customer_id)
     yield {"summary": {"records": state.version, "position": cut.position}}
@@ -251,7 +258,7 @@ async def _from_head(conn: Connection, book: Book, customer_id: str, now: int) -
     state = accounts.from_bytes(head.state, head.version)
     if state.latest > now:
         return None
-    return _shown(book, customer_id, state, now, now, head.position)
+    return _shown(book, customer_id, state, CutOff(now, now, head.position, is_head=True), book.state)
 
 
 async def _add_generation(conn: Connection, book: Book, referred: list[dict[str, Any]], now: int) -> None:
@@ -283,20 +290,35 @@ def _shown(
     book: Book,
     customer_id: str,
     state: Account,
-    as_of: int,
-    known_at: int,
-    position: int,
+    cut: CutOff,
+    known: ProgramState,
     show_lot: Callable[[Lot], dict[str, Any]] = lot_to_json,
 ) -> dict[str, Any]:
     return {
         "program": book.program,
         "customer": customer_id,
         "version": state.version,
-        "position": position,
-        "as_of": show(as_of),
-        "known_at": show(known_at),
-        **accounts.show_account(state, as_of, show_lot),
+        "position": cut.position,
+        "as_of": show(cut.as_of),
+        "known_at": show(cut.known_at),
+        **seen(state, cut.as_of, program=book.program, customer=customer_id, known=known, show_lot=show_lot),
     }
+
+
+async def _known_program(conn: Connection, book: Book, last: int) -> Callable[[int], ProgramState]:
+    """The program's rules as they were known at any position up to a last one.
+
+    Only tiers ask for them: a review that is due is decided by the rules that were known. Without tiers nothing is read.
+    """
+    rules = book.state.rulebook
+    if rules is None or all(version.document.tiers is None for version in rules.versions):
+        return lambda _: book.state
+    positions, states = [0], [ProgramState()]
+    stored = await store.read_stream(conn, book.log_id, program_stream_id(book.program), up_to_position=last)
+    for one in stored:
+        positions.append(one.position)
+        states.append(evolve(states[-1], Record.from_bytes(one.record)))
+    return lambda position: states[bisect_right(positions, position) - 1]
 
 
 async def _known_at_position(conn: Connection, book: Book, as_of: int, position: int, last: int) -> CutOff:

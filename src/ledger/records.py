@@ -65,6 +65,8 @@ TYPES = frozenset(
         "package.refunded",
         "package.expired",
         "package.expiry_reversed",
+        "tier.assigned",
+        "tier.changed",
         "place.registered",
         "program.published",
     }

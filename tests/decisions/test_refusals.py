@@ -31,18 +31,14 @@ from tests.builders import (
     returned,
     rules,
 )
-from tests.decisions.refusals_of_coupons import COUPON_KINDS, COUPON_TABLES, COUPONS_BEFORE, PACKAGE_KINDS
+from tests.decisions.refusals_of_coupons import COUPON_TABLES, COUPONS_BEFORE
+from tests.decisions.refusals_of_tiers import BLOCKS, TIER_TABLES
 from tests.given import code_of, given, run
 
 NOW = "2026-06-01T12:00"
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
-DOCUMENT = rules(
-    program={"currencies": ["CNY"]},
-    expiry={"kind": "end_of_month", "n": 12},
-    coupons=COUPON_KINDS,
-    packages=PACKAGE_KINDS,
-)
+DOCUMENT = rules(program={"currencies": ["CNY"]}, expiry={"kind": "end_of_month", "n": 12}, **BLOCKS)
 BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),
@@ -69,232 +65,236 @@ REFUND = [
     ("refund_exceeds_purchase", {"lines": [{"line": 1, "quantity": 2, "amount": 8500}]}),
     ("recorded", {}),
 ]
-TABLES = COUPON_TABLES | {
-    "purchase.refunded": (
-        event(
-            "purchase.refunded",
-            FAR_AHEAD,
-            refund_id="RF-1",
-            order_id="SO-9",
-            amount=1,
-            lines=[{"line": 7, "quantity": 3, "amount": 4501}, {"line": 7, "quantity": 3, "amount": 4501}],
+TABLES = (
+    COUPON_TABLES
+    | TIER_TABLES
+    | {
+        "purchase.refunded": (
+            event(
+                "purchase.refunded",
+                FAR_AHEAD,
+                refund_id="RF-1",
+                order_id="SO-9",
+                amount=1,
+                lines=[{"line": 7, "quantity": 3, "amount": 4501}, {"line": 7, "quantity": 3, "amount": 4501}],
+            ),
+            REFUND,
         ),
-        REFUND,
-    ),
-    "purchase.recorded": (
-        event(
-            "purchase.recorded",
-            FAR_AHEAD,
-            order_id="SO-2",
-            currency="JPY",
-            total=100,
-            surprise=1,
-            lines=[line(1, 50), line(1, 60)],
-            tenders=[{"kind": "points", "amount": 90}],
+        "purchase.recorded": (
+            event(
+                "purchase.recorded",
+                FAR_AHEAD,
+                order_id="SO-2",
+                currency="JPY",
+                total=100,
+                surprise=1,
+                lines=[line(1, 50), line(1, 60)],
+                tenders=[{"kind": "points", "amount": 90}],
+            ),
+            [
+                ("malformed", {"surprise": None}),
+                ("lines_do_not_add_up", {"total": 110}),
+                ("malformed", {"lines": [line(1, 50), line(2, 60)]}),
+                ("tenders_do_not_add_up", {"tenders": [{"kind": "coupon", "amount": 110}]}),
+                ("tender_needs_reference", {"tenders": [{"kind": "points", "amount": 110}]}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("currency_not_accepted", {"currency": "CNY"}),
+                ("tender_not_payable", {"tenders": [{"kind": "card", "amount": 110}]}),
+                ("recorded", {}),
+            ],
         ),
-        [
-            ("malformed", {"surprise": None}),
-            ("lines_do_not_add_up", {"total": 110}),
-            ("malformed", {"lines": [line(1, 50), line(2, 60)]}),
-            ("tenders_do_not_add_up", {"tenders": [{"kind": "coupon", "amount": 110}]}),
-            ("tender_needs_reference", {"tenders": [{"kind": "points", "amount": 110}]}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("currency_not_accepted", {"currency": "CNY"}),
-            ("tender_not_payable", {"tenders": [{"kind": "card", "amount": 110}]}),
-            ("recorded", {}),
-        ],
-    ),
-    "purchase.returned": (
-        event(
-            "purchase.returned",
-            FAR_AHEAD,
-            return_id="RT-1",
-            currency="JPY",
-            amount=9,
-            lines=[{"sku": "TEA", "quantity": "0.0001", "amount": 10}],
-            match="latest",
+        "purchase.returned": (
+            event(
+                "purchase.returned",
+                FAR_AHEAD,
+                return_id="RT-1",
+                currency="JPY",
+                amount=9,
+                lines=[{"sku": "TEA", "quantity": "0.0001", "amount": 10}],
+                match="latest",
+            ),
+            [
+                ("malformed", {"lines": [{"sku": "TEA", "quantity": "0.001", "amount": 10}]}),
+                ("lines_do_not_add_up", {"amount": 10}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("currency_not_accepted", {"currency": "CNY"}),
+                ("recorded", {}),
+            ],
         ),
-        [
-            ("malformed", {"lines": [{"sku": "TEA", "quantity": "0.001", "amount": 10}]}),
-            ("lines_do_not_add_up", {"amount": 10}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("currency_not_accepted", {"currency": "CNY"}),
-            ("recorded", {}),
-        ],
-    ),
-    "order.delivered": (
-        event(
-            "order.delivered",
-            FAR_AHEAD,
-            order_id="SO-9",
-            lines=[{"line": 7, "quantity": 1}, {"line": 7, "quantity": 1}],
+        "order.delivered": (
+            event(
+                "order.delivered",
+                FAR_AHEAD,
+                order_id="SO-9",
+                lines=[{"line": 7, "quantity": 1}, {"line": 7, "quantity": 1}],
+            ),
+            [
+                ("malformed", {"lines": [{"line": 7, "quantity": 1}]}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("purchase_unknown", {"order_id": "SO-1"}),
+                ("line_unknown", {"lines": [{"line": 1, "quantity": 1}]}),
+                ("recorded", {}),
+            ],
         ),
-        [
-            ("malformed", {"lines": [{"line": 7, "quantity": 1}]}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("purchase_unknown", {"order_id": "SO-1"}),
-            ("line_unknown", {"lines": [{"line": 1, "quantity": 1}]}),
-            ("recorded", {}),
-        ],
-    ),
-    "points.granted": (
-        event("points.granted", FAR_AHEAD, points=0, reason="because", expires_at="2026-01-01T00:00:00Z"),
-        [
-            ("malformed", {"points": 5}),
-            ("malformed", {"reason": "goodwill"}),
-            ("expires_before_grant", {"expires_at": "2027-01-01T00:00:00Z"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("recorded", {}),
-        ],
-    ),
-    "points.redeemed": (
-        event("points.redeemed", FAR_AHEAD, redemption_id="", points=10**6),
-        [
-            ("malformed", {"redemption_id": "R-2"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("insufficient_points", {"points": 35}),
-            ("recorded", {}),
-        ],
-    ),
-    "points.redemption_reversed": (
-        event("points.redemption_reversed", FAR_AHEAD, redemption_id="R-9", points=0),
-        [
-            ("malformed", {"points": 51}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-02-20", "may_backdate": True}),
-            ("redemption_unknown", {"redemption_id": "R-1"}),
-            ("reversal_before_redemption", {"time": "2026-05-01"}),
-            ("reversal_exceeds_redemption", {"points": 50}),
-            ("recorded", {}),
-        ],
-    ),
-    "points.adjusted": (
-        event("points.adjusted", FAR_AHEAD, points=0, reason="by hand"),
-        [
-            ("malformed", {"points": -36}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("insufficient_points", {"points": -35}),
-            ("recorded", {}),
-        ],
-    ),
-    "customer.signed_up": (
-        event("customer.signed_up", FAR_AHEAD, campaign=""),
-        [
-            ("malformed", {"campaign": "spring"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("recorded", {}),
-        ],
-    ),
-    "account.opened_from": (
-        event(
-            "account.opened_from",
-            "2026-06-01T12:04",
-            system="old",
-            cutover_at="yesterday",
-            lots=[{**LOT, "asset": "gold", "granted_at": "2026-07-01T00:00:00Z"}],
+        "points.granted": (
+            event("points.granted", FAR_AHEAD, points=0, reason="because", expires_at="2026-01-01T00:00:00Z"),
+            [
+                ("malformed", {"points": 5}),
+                ("malformed", {"reason": "goodwill"}),
+                ("expires_before_grant", {"expires_at": "2027-01-01T00:00:00Z"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("recorded", {}),
+            ],
         ),
-        [
-            ("malformed", {"cutover_at": "2026-01-01T00:00:00Z"}),
-            ("malformed", {"lots": [{**LOT, "granted_at": "2026-07-01T00:00:00Z"}]}),
-            ("malformed", {"lots": [{**LOT, "expires_at": "2026-01-02T00:00:00Z"}]}),
-            ("expires_before_grant", {"lots": []}),
-            ("malformed", {"history": {"orders": 1}}),
-            ("recorded", {}),
-        ],
-    ),
-    "hold.placed": (
-        event("hold.placed", FAR_AHEAD, hold_id="H-2", asset="points", currency="CNY", amount=36, until="tomorrow"),
-        [
-            ("malformed", {"until": "2026-01-01T00:00:00Z"}),
-            ("malformed", {"currency": None}),
-            ("ends_before_it_begins", {"until": "2026-09-01T00:00:00Z"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("insufficient_points", {"amount": 35}),
-            ("recorded", {}),
-        ],
-    ),
-    "hold.captured": (
-        event("hold.captured", FAR_AHEAD, hold_id="H-9", amount=0),
-        [
-            ("malformed", {"amount": 6}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("hold_unknown", {"hold_id": "H-0"}),
-            ("hold_ended", {"hold_id": "H-1"}),
-            ("capture_exceeds_hold", {"amount": 5}),
-            ("recorded", {}),
-        ],
-    ),
-    "hold.released": (
-        event("hold.released", FAR_AHEAD, hold_id=""),
-        [
-            ("malformed", {"hold_id": "H-9"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("hold_unknown", {"hold_id": "H-0"}),
-            ("hold_ended", {"hold_id": "H-1"}),
-            ("recorded", {}),
-        ],
-    ),
-    "stored_value.loaded": (
-        event(
-            "stored_value.loaded",
-            FAR_AHEAD,
-            load_id="L-2",
-            currency="JPY",
-            principal=0,
-            payment_reference="wx-2",
-            bonus_expires_at="2026-01-01T00:00:00Z",
+        "points.redeemed": (
+            event("points.redeemed", FAR_AHEAD, redemption_id="", points=10**6),
+            [
+                ("malformed", {"redemption_id": "R-2"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("insufficient_points", {"points": 35}),
+                ("recorded", {}),
+            ],
         ),
-        [
-            ("malformed", {"principal": 1000}),
-            ("malformed", {"bonus": 200}),
-            ("expires_before_grant", {"bonus_expires_at": "2027-01-01T00:00:00Z"}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("currency_not_accepted", {"currency": "CNY"}),
-            ("recorded", {}),
-        ],
-    ),
-    "stored_value.spent": (
-        event("stored_value.spent", FAR_AHEAD, spend_id="S-1", currency="CNY", amount=0),
-        [
-            ("malformed", {"amount": 1201}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("insufficient_stored_value", {"amount": 1200}),
-            ("recorded", {}),
-        ],
-    ),
-    "stored_value.refunded": (
-        event("stored_value.refunded", FAR_AHEAD, refund_id="LR-1", load_id="L-9", currency="CNY", amount=1001),
-        [
-            ("malformed", {"currency": None}),
-            ("time_in_future", {"time": TOO_OLD}),
-            ("forbidden", {"time": "2026-05-01"}),
-            ("load_unknown", {"load_id": "L-1"}),
-            ("refund_exceeds_principal", {"amount": 1000}),
-            ("recorded", {}),
-        ],
-    ),
-    "place.registered": (
-        event("place.registered", FAR_AHEAD, store="SZ-1", brand="red", entity="", effective_from="2026-01-01"),
-        [
-            ("malformed", {"entity": "E"}),
-            ("malformed", {"effective_from": "2026-01-01T00:00:00Z"}),
-            ("time_in_future", {"time": NOW}),
-            ("recorded", {}),
-        ],
-    ),
-}
+        "points.redemption_reversed": (
+            event("points.redemption_reversed", FAR_AHEAD, redemption_id="R-9", points=0),
+            [
+                ("malformed", {"points": 51}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-02-20", "may_backdate": True}),
+                ("redemption_unknown", {"redemption_id": "R-1"}),
+                ("reversal_before_redemption", {"time": "2026-05-01"}),
+                ("reversal_exceeds_redemption", {"points": 50}),
+                ("recorded", {}),
+            ],
+        ),
+        "points.adjusted": (
+            event("points.adjusted", FAR_AHEAD, points=0, reason="by hand"),
+            [
+                ("malformed", {"points": -36}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("insufficient_points", {"points": -35}),
+                ("recorded", {}),
+            ],
+        ),
+        "customer.signed_up": (
+            event("customer.signed_up", FAR_AHEAD, campaign=""),
+            [
+                ("malformed", {"campaign": "spring"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("recorded", {}),
+            ],
+        ),
+        "account.opened_from": (
+            event(
+                "account.opened_from",
+                "2026-06-01T12:04",
+                system="old",
+                cutover_at="yesterday",
+                lots=[{**LOT, "asset": "gold", "granted_at": "2026-07-01T00:00:00Z"}],
+            ),
+            [
+                ("malformed", {"cutover_at": "2026-01-01T00:00:00Z"}),
+                ("malformed", {"lots": [{**LOT, "granted_at": "2026-07-01T00:00:00Z"}]}),
+                ("malformed", {"lots": [{**LOT, "expires_at": "2026-01-02T00:00:00Z"}]}),
+                ("expires_before_grant", {"lots": []}),
+                ("malformed", {"history": {"orders": 1}}),
+                ("recorded", {}),
+            ],
+        ),
+        "hold.placed": (
+            event("hold.placed", FAR_AHEAD, hold_id="H-2", asset="points", currency="CNY", amount=36, until="tomorrow"),
+            [
+                ("malformed", {"until": "2026-01-01T00:00:00Z"}),
+                ("malformed", {"currency": None}),
+                ("ends_before_it_begins", {"until": "2026-09-01T00:00:00Z"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("insufficient_points", {"amount": 35}),
+                ("recorded", {}),
+            ],
+        ),
+        "hold.captured": (
+            event("hold.captured", FAR_AHEAD, hold_id="H-9", amount=0),
+            [
+                ("malformed", {"amount": 6}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("hold_unknown", {"hold_id": "H-0"}),
+                ("hold_ended", {"hold_id": "H-1"}),
+                ("capture_exceeds_hold", {"amount": 5}),
+                ("recorded", {}),
+            ],
+        ),
+        "hold.released": (
+            event("hold.released", FAR_AHEAD, hold_id=""),
+            [
+                ("malformed", {"hold_id": "H-9"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("hold_unknown", {"hold_id": "H-0"}),
+                ("hold_ended", {"hold_id": "H-1"}),
+                ("recorded", {}),
+            ],
+        ),
+        "stored_value.loaded": (
+            event(
+                "stored_value.loaded",
+                FAR_AHEAD,
+                load_id="L-2",
+                currency="JPY",
+                principal=0,
+                payment_reference="wx-2",
+                bonus_expires_at="2026-01-01T00:00:00Z",
+            ),
+            [
+                ("malformed", {"principal": 1000}),
+                ("malformed", {"bonus": 200}),
+                ("expires_before_grant", {"bonus_expires_at": "2027-01-01T00:00:00Z"}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("currency_not_accepted", {"currency": "CNY"}),
+                ("recorded", {}),
+            ],
+        ),
+        "stored_value.spent": (
+            event("stored_value.spent", FAR_AHEAD, spend_id="S-1", currency="CNY", amount=0),
+            [
+                ("malformed", {"amount": 1201}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("insufficient_stored_value", {"amount": 1200}),
+                ("recorded", {}),
+            ],
+        ),
+        "stored_value.refunded": (
+            event("stored_value.refunded", FAR_AHEAD, refund_id="LR-1", load_id="L-9", currency="CNY", amount=1001),
+            [
+                ("malformed", {"currency": None}),
+                ("time_in_future", {"time": TOO_OLD}),
+                ("forbidden", {"time": "2026-05-01"}),
+                ("load_unknown", {"load_id": "L-1"}),
+                ("refund_exceeds_principal", {"amount": 1000}),
+                ("recorded", {}),
+            ],
+        ),
+        "place.registered": (
+            event("place.registered", FAR_AHEAD, store="SZ-1", brand="red", entity="", effective_from="2026-01-01"),
+            [
+                ("malformed", {"entity": "E"}),
+                ("malformed", {"effective_from": "2026-01-01T00:00:00Z"}),
+                ("time_in_future", {"time": NOW}),
+                ("recorded", {}),
+            ],
+        ),
+    }
+)
 ROWS = [
     pytest.param(event_type, number, id=f"{event_type} {number} {code}")
     for event_type, (_, steps) in TABLES.items()

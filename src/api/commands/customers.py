@@ -47,7 +47,7 @@ async def _replay(
 ) -> None:
     async with opened(Settings.from_environment(), at) as ledger:
         program = await ledger.find(name)
-        book = Book(program.log_id, program.name, program.state.rules.latest.document.zone)
+        book = Book(program.log_id, program.name, program.state.rules.latest.document.zone, program.state)
         rows: list[tuple[object, ...]] = []
         last: Line = {}
         async with lent(ledger.pool) as conn:

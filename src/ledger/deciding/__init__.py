@@ -18,6 +18,7 @@ from ledger.deciding.program import ProgramDecision, decide_program
 from ledger.deciding.referral import follow_referral, noted, referral_falls_due, revoked, rewarded
 from ledger.deciding.refunds import refund, returned
 from ledger.deciding.stored import load_refunded, loaded, spent
+from ledger.deciding.tiers import falls_due, follows_at_once, tier_assigned
 from ledger.deciding.trade import delivered, purchase
 from ledger.deciding.unit import FALLS_DUE, FOLLOWS_AT_ONCE, Unit
 from ledger.errors import NotPermitted
@@ -35,6 +36,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.redeemed": redeemed,
     "points.redemption_reversed": redemption_reversed,
     "points.adjusted": adjusted,
+    "tier.assigned": tier_assigned,
     "account.opened_from": opened_from,
     "hold.placed": placed,
     "hold.captured": captured,
@@ -55,8 +57,8 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
 }
 
 
-FALLS_DUE[:] = [time_out, referral_falls_due]
-FOLLOWS_AT_ONCE[:] = [follow_referral]
+FALLS_DUE[:] = [time_out, referral_falls_due, falls_due]
+FOLLOWS_AT_ONCE[:] = [follow_referral, follows_at_once]
 
 
 def decide(account: Account, command: Command, context: Context) -> Decision:

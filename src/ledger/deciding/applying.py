@@ -13,6 +13,7 @@ from ledger.deciding.places import where
 from ledger.deciding.unit import Unit
 from ledger.instants import business_day, show, to_datetime
 from ledger.parts import BY_NAME
+from ledger.parts.tiers import tier_of
 from ledger.rules import EventEarning, PurchaseEarning
 from ledger.rules.conditions import Condition, ConditionFailed
 
@@ -74,7 +75,7 @@ def _account(account: Account, named: frozenset[str], instant: int) -> dict[str,
     shown: dict[str, Any] = {
         "version": account.version,
         "signed_up_at": None if signed_up is None else show(signed_up),
-        "tier": None,
+        "tier": tier_of(account.parts.get("tiers")),
     }
     if "balances" in named:
         shown["balances"] = account.balances()

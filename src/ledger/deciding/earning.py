@@ -15,6 +15,7 @@ from ledger.instants import DAY, NEVER, parse
 from ledger.money import ratio, rounded, split
 from ledger.records import Posting
 from ledger.rules import EventEarning, PurchaseEarning, Stacking
+from ledger.rules.tiers import PurchaseGrowth
 
 
 class Amount(NamedTuple):
@@ -116,7 +117,7 @@ def grant(
     return unit.post(posting), points, until
 
 
-def earning_base(rule: PurchaseEarning, data: dict[str, Any]) -> tuple[list[int], list[int]]:
+def earning_base(rule: PurchaseEarning | PurchaseGrowth, data: dict[str, Any]) -> tuple[list[int], list[int]]:
     """The lines that earn and how much of each: the part paid with excluded tenders is left out, spread over all lines.
 
     Returns:

@@ -4,6 +4,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_event
 from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
+from ledger.deciding.tiers import count_opening, count_signup
 from ledger.deciding.unit import Unit
 from ledger.instants import NEVER, parse
 from ledger.records import Posting
@@ -14,6 +15,7 @@ def signed_up(unit: Unit, command: Command) -> Decision:
     derived = where(unit, command.data)
     look_at_referrer(unit, command)
     earn_for_event(unit, unit.rules.document.signup_earning, command.data, derived["business_day"], "signup")
+    derived |= count_signup(unit)
     return unit.finish(command, reference=f"signup:{command.subject}", derived=derived)
 
 
@@ -38,4 +40,4 @@ def opened_from(unit: Unit, command: Command) -> Decision:
     for asset in sorted({asset for asset, _ in opened}):
         unit.join_lots(asset)
     reference = f"opening:{data['system']}:{command.subject}:{data.get('part', 1)}"
-    return unit.finish(command, reference=reference, derived={})
+    return unit.finish(command, reference=reference, derived=count_opening(unit, data))

@@ -10,6 +10,7 @@ from typing import Any
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.tenders import refund_tenders
+from ledger.deciding.tiers import count_refund
 from ledger.deciding.trade import check_currency, order_reference
 from ledger.deciding.unit import Unit
 from ledger.errors import LineUnknown, PurchaseUnknown, RefundExceedsPurchase
@@ -20,6 +21,7 @@ from ledger.money import split
 from ledger.records import Posting
 
 ASSET = "points"
+GROWTH = "growth"
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ def refund(unit: Unit, command: Command) -> Decision:
     back = refund_tenders(unit, order, data, max(unit.instant, order.instant)) if order.paid else []
     undo = _undo(unit, undone) | ({"tenders": back} if back else {})
     derived = {"currency": order.currency, "order": order.named(), "orders": [undo], **where(unit, data)}
+    derived |= count_refund(unit, [undo], order.currency)
     own = order_reference(unit, "refund", command.source, data, data["refund_id"])
     return unit.finish(command, reference=own, derived=derived)
 
@@ -74,7 +77,7 @@ def returned(unit: Unit, command: Command) -> Decision:
     if unmatched:
         unit.notes.append({"code": "return_unmatched", "lines": unmatched})
     orders = [_undo(unit, undone) for undone in matched.values()]
-    derived = {"orders": orders, **where(unit, data)}
+    derived = {"orders": orders, **where(unit, data)} | count_refund(unit, orders, data["currency"])
     own = order_reference(unit, "return", command.source, data, data["return_id"])
     return unit.finish(command, reference=own, derived=derived)
 
@@ -137,8 +140,18 @@ def _match(unit: Unit, sku: str, currency: str, quantity: int, matched: dict[str
 
 def _undo(unit: Unit, undone: Undone) -> dict[str, Any]:
     """Take back what the undone lines earned; says for each earning what was due and what became of it."""
-    clawback = [_claw_back(unit, undone.order, earning) for earning in undone.order.earnings]
-    return {"order": undone.order.reference, "lines": undone.lines, "clawback": clawback}
+    order = undone.order
+    clawback = [_claw_back(unit, order, earning) for earning in order.earnings]
+    shown = {"order": order.reference, "lines": undone.lines, "clawback": clawback}
+    return shown if order.counted_on is None else {**shown, "counts": _counts(unit, undone, clawback)}
+
+
+def _counts(unit: Unit, undone: Undone, clawback: list[dict[str, Any]]) -> list[Any]:
+    """What tiers count less, on the day of the purchase: growth, the order itself once all of it is back, money."""
+    order = undone.order
+    growth = sum(one["taken"] for one in clawback if unit.timeline.lots[one["lot"]].asset == GROWTH)
+    amount = sum(amount for _, amount, _ in undone.lines)
+    return [order.counted_on, -growth, -1 if amount and not order.amount_left else 0, -amount]
 
 
 def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
@@ -151,6 +164,8 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     policy = unit.rules.document.refunds
     due = left = _due(order, earning) - earning.due
     at = max(unit.instant, order.instant)
+    if unit.timeline.lots[earning.lots[0]].asset == GROWTH:
+        return _reduce_growth(unit, order, earning, due, at)
     pending_only = policy == "pending_only"
     left -= _take_back(unit, order, chosen(_own(unit, earning, at, pending_only=pending_only), left), at)
     expired = min(left, unit.timeline.expired_of(earning.lots, at))
@@ -171,6 +186,13 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
         "dropped": left - debt,
         "debt": debt,
     }
+
+
+def _reduce_growth(unit: Unit, order: Order, earning: Earning, due: int, at: int) -> dict[str, Any]:
+    """Growth goes back from its own lots only: it is never owed, and what a review has deducted is not there to take."""
+    parts = chosen(unit.timeline.own(earning.lots, at), due)
+    taken = _take_back(unit, order, parts, at)
+    return {"lot": earning.lots[0], "due": due, "taken": taken, "expired": 0, "dropped": due - taken, "debt": 0}
 
 
 def _own(unit: Unit, earning: Earning, instant: int, *, pending_only: bool) -> list[Free]:
@@ -194,11 +216,12 @@ def _due(order: Order, earning: Earning) -> int:
 
 def _take_back(unit: Unit, order: Order, parts: list[Free], at: int) -> int:
     if parts:
+        asset = parts[0].lot.asset
         unit.post(
             Posting(
-                ASSET,
+                asset,
                 total(parts),
-                "customer:points",
+                f"customer:{asset}",
                 "program:reversed",
                 lots=unit.take(parts, at),
                 at=None if at == unit.instant else at,

@@ -7,6 +7,7 @@ from ledger.deciding.earning import earn_for_purchase
 from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
 from ledger.deciding.tenders import pay
+from ledger.deciding.tiers import count_purchase, tier_at_event
 from ledger.deciding.unit import Unit
 from ledger.errors import CurrencyNotAccepted, LineUnknown, PurchaseUnknown
 from ledger.events import milli
@@ -55,7 +56,9 @@ def purchase(unit: Unit, command: Command) -> Decision:
     if "tenders" in data:
         pay(unit, data)
     look_at_referrer(unit, command)
-    earn_for_purchase(unit, data, derived["business_day"], tier=None)
+    tier = tier_at_event(unit)
+    earn_for_purchase(unit, data, derived["business_day"], tier=tier)
+    derived |= count_purchase(unit, data, tier)
     return unit.finish(command, reference=reference, derived=derived)
 
 

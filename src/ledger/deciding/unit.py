@@ -201,16 +201,22 @@ class Unit:
         data: dict[str, Any],
         postings: tuple[Posting, ...] = (),
         derived: dict[str, Any] | None = None,
+        at: int | None = None,
     ) -> Record:
-        """Write a record that follows from the event's own at once, at its instant. A posting names its lot itself."""
+        """Write a record that follows from the event's own at once. A posting names its lot itself.
+
+        Args:
+            at: where a late event makes something untrue that time brought, its instant; None: the event's own.
+        """
         version = self.account.version + 1
+        instant = own.instant if at is None else at
         record = Record(
-            id=str(due_id(self.context.program, self.subject, what, own.instant, version)),
+            id=str(due_id(self.context.program, self.subject, what, instant, version)),
             source=FOLLOWS,
             type=what,
             subject=self.subject,
             program=self.context.program,
-            time=own.instant,
+            time=instant,
             version=version,
             rules=self.rules.version,
             actor=own.actor,

@@ -7,6 +7,7 @@ its part stands in `family.py`, so that each family's file can be listed here.
 from ledger.parts import referral, rules, vouchers
 from ledger.parts.family import Family, never, nothing
 from ledger.parts.holds import HOLDS
+from ledger.parts.tiers import TIERS
 
 __all__ = ["BY_NAME", "BY_TYPE", "FAMILIES", "Family", "never", "nothing"]
 
@@ -16,6 +17,7 @@ FAMILIES: tuple[Family, ...] = (
     rules.GIVEN,
     *vouchers.FAMILIES,
     referral.FAMILY,
+    TIERS,
 )
 
 BY_NAME = {family.name: family for family in FAMILIES}

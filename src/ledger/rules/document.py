@@ -1,5 +1,6 @@
 """A whole rules document, its versions, and which of them decides."""
 
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ledger.errors import FormError
-from ledger.instants import EARLIEST, business_day, from_datetime
+from ledger.instants import EARLIEST, business_day, from_datetime, start_of_day
 from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
@@ -18,6 +19,7 @@ from ledger.rules.referral import Referral
 from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
+from ledger.rules.tiers import EventGrowth, PurchaseGrowth, Tiers
 
 
 class ProgramBlock(Part):
@@ -58,6 +60,7 @@ class RulesDocument(Part):
     stored_value: StoredValue = StoredValue()
     tenders: Tenders = Tenders()
     referral: Referral | None = None
+    tiers: Tiers | None = None
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 
@@ -71,6 +74,10 @@ class RulesDocument(Part):
             for place, name in enumerate(ids):
                 if name in ids[:place]:
                     raise Misfit(f"/{block}/{place}/id", f"two {block} are called {name!r}")
+        earning = {rule.id for rule in self.earning}
+        for place, rule in enumerate(self.tiers.growth if self.tiers else ()):
+            if rule.id in earning:
+                raise Misfit(f"/tiers/growth/{place}/id", f"an earning rule is called {rule.id!r}")
         return self
 
     @cached_property
@@ -123,6 +130,24 @@ class RulesDocument(Part):
     def signup_earning(self) -> tuple[EventEarning, ...]:
         """The rules for sign-ups, in order."""
         return tuple(rule for rule in self.earning if isinstance(rule, EventEarning))
+
+    @cached_property
+    def purchase_growth(self) -> tuple[PurchaseGrowth, ...]:
+        """What purchases earn of growth value, in order."""
+        return tuple(rule for rule in (self.tiers.growth if self.tiers else ()) if isinstance(rule, PurchaseGrowth))
+
+    @cached_property
+    def signup_growth(self) -> tuple[EventGrowth, ...]:
+        """What sign-ups earn of growth value, in order."""
+        return tuple(rule for rule in (self.tiers.growth if self.tiers else ()) if isinstance(rule, EventGrowth))
+
+    def business_date(self, instant: int) -> date:
+        """The business day of an instant."""
+        return business_day(instant, self.zone, self.day_starts_minute)
+
+    def start_of(self, day: date) -> int:
+        """The first instant of a business day."""
+        return start_of_day(day, self.zone, self.day_starts_minute)
 
     def business_day(self, instant: int) -> str:
         """The business day of an instant, as `YYYY-MM-DD`."""
@@ -202,4 +227,10 @@ def _fault(fault: Any) -> dict[str, Any]:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join(f"/{part}" for part in location if part not in ("purchase.recorded", "customer.signed_up"))
+    return "".join(f"/{part}" for part in location if part not in _DISCRIMINATORS)
+
+
+_DISCRIMINATORS = frozenset(
+    {"purchase.recorded", "customer.signed_up", "rolling", "calendar", "membership_year", "lifetime"}
+)
+"""Which of several shapes was tried is no part of the place in the document."""

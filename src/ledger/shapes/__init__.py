@@ -7,7 +7,7 @@ One file a family.
 
 from typing import Any
 
-from ledger.shapes import coupons, holds, joining, packages, points, program, stored, trade
+from ledger.shapes import coupons, holds, joining, packages, points, program, stored, tiers, trade
 
 SHAPES: dict[str, Any] = {
     **joining.SHAPES,
@@ -17,6 +17,7 @@ SHAPES: dict[str, Any] = {
     **coupons.SHAPES,
     **packages.SHAPES,
     **holds.SHAPES,
+    **tiers.SHAPES,
     **program.SHAPES,
 }
 """Every type a sender may post, with the shape of its data."""

@@ -1,0 +1,46 @@
+"""What a reader sees of an account at an instant: what time has brought by then counts, whether or not the clock has written it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ledger.account import Account, show_account
+from ledger.deciding import Context, advance
+from ledger.parts.tiers import EMPTY, due_at
+from ledger.program import ProgramState
+from ledger.records import Lot, lot_to_json
+from ledger.tiers import show_tier
+
+
+def seen(
+    state: Account,
+    instant: int,
+    *,
+    program: str,
+    customer: str,
+    known: ProgramState,
+    show_lot: Callable[[Lot], dict[str, Any]] = lot_to_json,
+) -> dict[str, Any]:
+    """The body of the customer answer at an instant.
+
+    Args:
+        state: what had happened by the instant, folded.
+        known: the program's rules as the reader knows them; a review that is due follows them.
+    """
+    if known.rulebook is None:
+        return show_account(state, instant, show_lot)
+    state = brought_to(state, instant, program=program, customer=customer, known=known)
+    shown = show_account(state, instant, show_lot)
+    version = known.rulebook.at(instant)
+    if version.document.tiers is not None:
+        shown["tier"] = show_tier(state.parts.get("tiers", EMPTY), version, instant)
+    return shown
+
+
+def brought_to(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> Account:
+    """The account with the reviews that have fallen due by an instant; its version is that of its last record all the same."""
+    part = state.parts.get("tiers")
+    if part is None or due_at(part) > instant:
+        return state
+    after = advance(state, customer, instant, Context(program, instant, known)).account
+    return replace(after, version=state.version)
