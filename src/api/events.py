@@ -26,10 +26,11 @@ from api.intake import EVENT_BYTES_MAX, Sender, from_headers, precondition, read
 from api.lines import LinesAnswer
 from api.posting import read_or_refuse, refused_item
 from api.problems import BatchTooLarge, EventTooLarge, MediaTypeUnsupported, problem_answer
-from api.queries import read_query
+from api.queries import bad_parameter, read_query
 from api.routing import caller_of, open_to
 from ledger.answers import Answer
 from ledger.deciding.command import Command
+from ledger.dry_run import dry_run
 from ledger.errors import FormError
 
 BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -57,15 +58,21 @@ class Posted(NamedTuple):
 async def post_events(request: Request) -> ASGIApp:
     """Post one event, a batch, or a stream of lines; the Content-Type says which."""
     posted = read_headers(request)
-    query = read_query(request, receipts=("all", "refused"))
+    query = read_query(request, receipts=("all", "refused"), dry_run=("true", "false"))
     ledger = ledger_of(request)
-    name = (await find_program(request)).name
+    program = await find_program(request)
+    name = program.name
     sender = sender_of(caller_of(request), name, ledger.now())
+    is_dry = query.get("dry_run") == "true"
     if posted.binary or posted.media_type == STRUCTURED:
         command = await _read_one(request, posted, sender)
+        if is_dry:
+            return dry_answer(await dry_run(ledger.pool, program.log_id, name, program.state, command, now=sender.now))
         return _single(await ledger.post(name, command), name, command)
     if posted.media_type not in (BATCH, LINES):
         raise _unsupported(posted)
+    if is_dry:
+        raise bad_parameter("dry_run", "only a single event is run dry")
     if posted.if_match is not None:
         raise FormError(
             "If-Match belongs to a single event; in a batch use expectedversion.", code="if_match_malformed"
@@ -74,6 +81,13 @@ async def post_events(request: Request) -> ASGIApp:
         events = await _read_batch(request, posted)
         return _many(await ledger.post_many(name, [read_or_refuse(event, sender) for event in events]), events)
     return LinesAnswer(ledger, request.app.state.keys, name, sender, every_receipt=query.get("receipts") == "all")
+
+
+def dry_answer(answer: Answer) -> Whole:
+    """The answer to a dry run: 200, and what would be refused is refused, with the same status."""
+    if answer.error is not None:
+        return problem_answer(answer.error, _REPLAYED if answer.replayed else None)
+    return json_answer(answer.receipt, 200, _REPLAYED if answer.replayed else None)
 
 
 def read_headers(request: Request) -> Posted:

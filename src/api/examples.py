@@ -147,6 +147,15 @@ RECEIPT: dict[str, Any] = {
     "notes": [],
 }
 
+DRY_RUN: dict[str, Any] = {
+    **RECEIPT,
+    "status": "dry_run",
+    "records": [{"type": "purchase.recorded", "subject": "c-1001", "version": 2, "position": None}],
+    "position": None,
+    "recorded_at": None,
+    "rules": 1,
+}
+
 REFUSAL: dict[str, Any] = {
     "type": "urn:ledger:problem:insufficient_points",
     "title": "Insufficient points",

@@ -13,7 +13,7 @@ from api.receipts import read_receipt
 from api.refusals import LIMIT as REFUSALS_LIMIT
 from api.refusals import LIMIT_MAX as REFUSALS_LIMIT_MAX
 from api.refusals import STATUSES, read_refusals
-from api.rules import YAML, publish_rules, read_rules
+from api.rules import YAML, publish_rules, read_rules, try_rules
 from api.schemas import CUSTOMER_PATTERN, PROGRAM_PATTERN, Schema, ref
 from ledger.reading import EVENTS_LIMIT_MAX, FEED_LIMIT_MAX
 from ledger.shapes.basics import ASSET_PATTERN
@@ -68,20 +68,22 @@ _POST = Operation(
             headers={"Location": "Where the receipt is found, for ever."},
         ),
         200: {
-            "description": "One event: replayed, this is the first receipt again. A batch: receipts and refused items in the "
-            "order sent. Lines: a line per refused item, with `receipts=all` per item, and a summary; an answer without its "
-            "summary is a cut one.",
+            "description": "One event: replayed, this is the first receipt again; run dry, the one it would get. A batch: receipts "
+            "and refused items in the order sent. Lines: a line per refused item, with `receipts=all` per item, and a summary; "
+            "an answer without its summary is a cut one.",
             "headers": _REPLAYED,
             "content": {
                 JSON: {
                     "schema": {
                         "anyOf": [
                             ref("Receipt"),
+                            ref("DryRun"),
                             {"type": "array", "items": {"anyOf": [ref("Receipt"), ref("RefusedItem")]}},
                         ]
                     },
                     "examples": {
                         "replayed": {"value": {**examples.RECEIPT, "status": "replayed"}},
+                        "dry_run": {"value": examples.DRY_RUN},
                         "batch": {"value": [examples.RECEIPT, examples.REFUSED_ITEM]},
                     },
                 },
@@ -105,6 +107,12 @@ _POST = Operation(
             {"type": "string", "pattern": '^"[0-9]{1,16}"$'},
         ),
         parameter("receipts", "query", "Of lines: answer refused items only, or all.", {"enum": ["refused", "all"]}),
+        parameter(
+            "dry_run",
+            "query",
+            "Of a single event: answer as if it were posted now, and write nothing. A no is answered with its status.",
+            {"enum": ["true", "false"], "default": "false"},
+        ),
     ),
     body={
         STRUCTURED: {
@@ -325,6 +333,33 @@ OPERATIONS: tuple[Operation, ...] = (
                 {"type": "integer", "minimum": 1, "maximum": 10**16 - 1},
             ),
         ),
+    ),
+    Operation(
+        "POST",
+        "/v1/programs/{program}/rules/dry-run",
+        try_rules,
+        "rules",
+        {
+            200: good(
+                "The receipt it would get.",
+                {"anyOf": [ref("DryRun"), ref("Receipt")]},
+                examples.DRY_RUN,
+            )
+        },
+        problems=(400, 404, 408, 409, 412, 413, 415, 422, 429),
+        parameters=(_PROGRAM,),
+        body={
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["event", "rules"],
+                    "properties": {"event": ref("Event"), "rules": ref("RulesDocument")},
+                    "additionalProperties": False,
+                },
+                "example": {"event": examples.PURCHASE, "rules": examples.RULES},
+            }
+        },
+        description="What an event would do under a document that is not published. The document counts from ever.",
     ),
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(

@@ -11,13 +11,16 @@ from api.auth import Scope
 from api.bodies import read_body
 from api.books import find_program, ledger_of
 from api.documents import Marks, read_json, read_yaml_with_marks
+from api.events import dry_answer
 from api.headers import check_coding, content_length, header, media_type
+from api.intake import check_size, read_event, sender_of
 from api.problems import DocumentTooLarge, MediaTypeUnsupported, VersionUnknown
 from api.queries import AnyText, read_query, read_whole
 from api.routing import caller_of, open_to
-from ledger.errors import ProgramUnknown
+from ledger.dry_run import dry_run
+from ledger.errors import FormError, ProgramUnknown
 from ledger.instants import EARLIEST, show
-from ledger.rules import RuleVersion
+from ledger.rules import RuleVersion, read_document
 
 DOCUMENT_BYTES_MAX = 48 * 1024
 
@@ -47,6 +50,25 @@ async def read_rules(request: Request) -> Whole:
         if version.version == number:
             return json_answer(_shown(name, version) | {"versions": [_listed(each) for each in rulebook.versions]})
     raise VersionUnknown(version=number, latest=rulebook.latest.version)
+
+
+@open_to(Scope.ADMIN, Scope.AUDIT)
+async def try_rules(request: Request) -> Whole:
+    """Run an event dry by a proposed document, as if that counted from ever. Nothing is written."""
+    read_query(request)
+    program, ledger = await find_program(request), ledger_of(request)
+    body = await read_body(request.receive, content_length(request.scope), 2 * DOCUMENT_BYTES_MAX, DocumentTooLarge)
+    sent = read_json(body)
+    if not isinstance(sent, dict) or sent.keys() != {"event", "rules"}:
+        raise FormError("Send the event and the rules.", errors=[{"pointer": "", "reason": "needs event and rules"}])
+    document = read_document(sent["rules"])
+    check_size(sent["event"])
+    command = read_event(sent["event"], sender_of(caller_of(request), program.name, ledger.now()))
+    return dry_answer(
+        await dry_run(
+            ledger.pool, program.log_id, program.name, program.state, command, now=ledger.now(), proposed=document
+        )
+    )
 
 
 async def _is_new(request: Request) -> bool:
