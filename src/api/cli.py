@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from api.commands.backtests import run_backtest
 from api.commands.customers import replay
 from api.commands.imports import import_file
 from api.commands.keyring import keys
@@ -44,6 +45,7 @@ app.add_typer(heads, name="heads")
 app.add_typer(refusals, name="refusals")
 app.add_typer(keys, name="keys")
 app.add_typer(programs, name="programs")
+rules.command("backtest")(run_backtest)
 app.add_typer(rules, name="rules")
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from ledger import known, store
 from ledger.answers import Answer, receipt
 from ledger.deciding import Command, Context, Decision, NeedsHistory, ProgramDecision, decide, decide_program
-from ledger.errors import FixedAtCreation, LedgerError, LimitReached, RecordTooLarge, VersionConflict
+from ledger.errors import LedgerError, LimitReached, RecordTooLarge, VersionConflict
 from ledger.heads import Head, read_heads, read_histories
 from ledger.leasing import lent
 from ledger.program import ProgramState
@@ -22,7 +22,7 @@ from ledger.references import reference_of
 from ledger.rules import RulesDocument
 from ledger.rules.earning import BUDGET
 from ledger.store import Connection, Pool
-from ledger.trial import ruled_by
+from ledger.trial import check_fixed, ruled_by
 from ledger.waiting import Pending, Ticket
 
 STATUS = "dry_run"
@@ -53,7 +53,7 @@ async def dry_run(
         FixedAtCreation: the proposed document changes what was fixed when the program was made.
     """
     if proposed is not None:
-        _check_fixed(state, proposed)
+        check_fixed(state, proposed)
         state = ruled_by(state, proposed)
     async with lent(pool) as conn:
         try:
@@ -139,9 +139,3 @@ def _receipt(decision: Decision | ProgramDecision) -> dict[str, Any]:
     for record in shown["records"]:
         record["position"] = None
     return {**shown, "position": None, "recorded_at": None, "rules": records[own].rules}
-
-
-def _check_fixed(state: ProgramState, proposed: RulesDocument) -> None:
-    fixed = state.rules.latest.document.program
-    if proposed.program != fixed:
-        raise FixedAtCreation(fixed=fixed.model_dump(mode="json"), sent=proposed.program.model_dump(mode="json"))

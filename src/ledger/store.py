@@ -62,6 +62,7 @@ from ledger.store_records import (
     read_streams,
     read_unit,
     read_units,
+    streams_in_order,
 )
 from ledger.store_refusals import (
     Refusal,
@@ -142,6 +143,7 @@ __all__ = [
     "settle_refusal",
     "settle_unknown",
     "stock_view",
+    "streams_in_order",
     "waive_refusal",
 ]
 

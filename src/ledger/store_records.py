@@ -1,6 +1,6 @@
 """Reading records: a stream, the log, by key, by unit."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -69,6 +69,36 @@ async def read_streams(conn: Connection, log_id: int, stream_ids: Iterable[UUID]
     for record in _records(rows):
         streams.setdefault(record.stream_id, []).append(record)
     return streams
+
+
+async def streams_in_order(conn: Connection, log_id: int) -> AsyncIterator[tuple[UUID, list[bytes]]]:
+    """Every stream of a log whole, its records oldest first; read ahead by a cursor, so within a transaction."""
+    with translated(DatabaseUnavailable):
+        cursor = await conn.cursor(_IN_ORDER, log_id)
+        stream_id, records = None, list[bytes]()
+        while rows := await cursor.fetch(ROWS_AT_ONCE):
+            for found, record in rows:
+                if found != stream_id:
+                    if stream_id is not None:
+                        yield stream_id, records
+                    stream_id, records = found, []
+                records.append(record.encode())
+        if stream_id is not None:
+            yield stream_id, records
+
+
+_IN_ORDER: Final = """
+SELECT
+    stream_id,
+    record::text
+FROM events
+WHERE log_id = $1
+ORDER BY
+    stream_id,
+    version
+"""
+
+ROWS_AT_ONCE: Final = 2_000
 
 
 async def read_log(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ledger import account as accounts
 from ledger.account import Account
 from ledger.deciding import Command, Context, Decision, NeedsHistory, advance, decide, decide_program
-from ledger.errors import LimitReached
+from ledger.errors import FixedAtCreation, LimitReached
 from ledger.program import ProgramState
 from ledger.records import PROGRAM_TYPES, Record
 from ledger.rules import EVER, Rulebook, RulesDocument, RuleVersion
@@ -17,6 +17,17 @@ def ruled_by(state: ProgramState, document: RulesDocument) -> ProgramState:
     """A program's state under one document from ever, numbered as if it were published next; its places stay."""
     number = state.rulebook.latest.version + 1 if state.rulebook is not None else 1
     return replace(state, rulebook=Rulebook((RuleVersion(version=number, effective_from=EVER, document=document),)))
+
+
+def check_fixed(state: ProgramState, proposed: RulesDocument) -> None:
+    """Refuse a document that changes what was fixed when the program was made.
+
+    Raises:
+        FixedAtCreation
+    """
+    fixed = state.rules.latest.document.program
+    if proposed.program != fixed:
+        raise FixedAtCreation(fixed=fixed.model_dump(mode="json"), sent=proposed.program.model_dump(mode="json"))
 
 
 class Trial:
