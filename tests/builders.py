@@ -178,6 +178,19 @@ def package_refunded(package_id: str, refund: str, time: str | int, uses: int | 
     return event("package.refunded", time, package_id=package_id, refund_id=refund, uses=uses)
 
 
+def member(membership: str, time: str | int, plan: str = "vip", **more: Any) -> Event:
+    return event("membership.purchased", time, membership_id=membership, plan=plan, **more)
+
+
+def renewal(membership: str, number: str, time: str | int, **more: Any) -> Event:
+    return event("membership.renewed", time, membership_id=membership, renewal_id=number, **more)
+
+
+def membership(what: str, name: str, time: str | int) -> Event:
+    """`paused`, `resumed` or `cancelled`."""
+    return event(f"membership.{what}", time, membership_id=name)
+
+
 def registered(store: str, brand: str, effective_from: str, time: str | int, **more: Any) -> Event:
     entity = more.pop("entity", f"{brand} Ltd")
     data = {"store": store, "brand": brand, "entity": entity, "effective_from": effective_from, **more}

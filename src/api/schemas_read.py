@@ -44,6 +44,23 @@ _COUPON = _object(
     {"coupon_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
     {"available_at": _INSTANT, "expires_at": _INSTANT, "code": _TEXT, "campaign": _TEXT},
 )
+_PERIOD = _object(
+    "A time paid for; half open.",
+    {"start": _INSTANT, "end": _INSTANT, "months": _COUNT, "paused_days": _COUNT, "price": _COUNT, "currency": _TEXT},
+)
+_MEMBERSHIP = _object(
+    "The paid membership bought last.",
+    {
+        "membership_id": _TEXT,
+        "plan": _TEXT,
+        "status": {"enum": ["active", "paused", "cancelled", "ended"]},
+        "start": _INSTANT,
+        "end": _INSTANT,
+        "paused_days": _COUNT,
+        "periods": _list(_PERIOD),
+    },
+    {"paused_at": _INSTANT, "benefit": {"type": "object"}},
+)
 _PACKAGE = _object(
     "An open package: its lot, and how many uses are left.",
     {"package_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
@@ -127,7 +144,7 @@ READ: dict[str, Schema] = {
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
-        {"coupons": _list(_COUPON), "packages": _list(_PACKAGE), "referral": _REFERRAL},
+        {"coupons": _list(_COUPON), "packages": _list(_PACKAGE), "membership": _MEMBERSHIP, "referral": _REFERRAL},
     ),
     "Page": _object(
         "Records of a customer.", {"records": _list(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}

@@ -301,6 +301,8 @@ _NAMED = {
     "package.sold": ("package", "package_id"),
     "package.used": ("package_use", "use_id"),
     "package.refunded": ("package_refund", "refund_id"),
+    "membership.purchased": ("membership", "membership_id"),
+    "membership.renewed": ("membership_renewal", "renewal_id"),
 }
 
 

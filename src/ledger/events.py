@@ -204,8 +204,15 @@ def _check_opening(data: dict[str, Any], time: int) -> None:
 
 
 def _check_coupon(data: dict[str, Any], time: int) -> None:
+    if data["coupon_id"].startswith("membership:"):
+        _reject("/coupon_id", "the coupons of a bundle are named so")
     if "expires_at" in data and parse(data["expires_at"]) <= time:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
+
+
+def _check_membership(data: dict[str, Any], _: int) -> None:
+    if ("price" in data) != ("currency" in data):
+        _reject("/currency", "a price has a currency, and a currency a price")
 
 
 def _check_package(data: dict[str, Any], time: int) -> None:
@@ -227,4 +234,6 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,
     "package.sold": _check_package,
+    "membership.purchased": _check_membership,
+    "membership.renewed": _check_membership,
 }

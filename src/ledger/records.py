@@ -67,6 +67,12 @@ TYPES = frozenset(
         "package.expiry_reversed",
         "tier.assigned",
         "tier.changed",
+        "membership.purchased",
+        "membership.renewed",
+        "membership.paused",
+        "membership.resumed",
+        "membership.cancelled",
+        "membership.ended",
         "place.registered",
         "program.published",
     }

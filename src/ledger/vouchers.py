@@ -18,7 +18,8 @@ class Words(NamedTuple):
         word: begins its assets and types. made: key in `derived` of a list of those the record makes.
         id: names the voucher, use: names a use of it, both keys in `data`.
         made_by: the types that may make one.
-        used, returned, voided: the types that use one, give a use back, take out of use what is left; "" = there is none.
+        used, returned: the types that use one and give a use back; "" = there is none.
+        voided: those that take out of use all that is left.
         also: other types that take from one.
     """
 
@@ -29,7 +30,7 @@ class Words(NamedTuple):
     made_by: frozenset[str]
     used: str
     returned: str
-    voided: str
+    voided: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
 
 
@@ -38,10 +39,10 @@ COUPONS = Words(
     made="coupons",
     id="coupon_id",
     use="redemption_id",
-    made_by=frozenset({"coupon.issued"}),
+    made_by=frozenset({"coupon.issued", "membership.purchased", "membership.renewed"}),
     used="coupon.redeemed",
     returned="coupon.returned",
-    voided="coupon.voided",
+    voided=frozenset({"coupon.voided", "membership.cancelled"}),
 )
 
 PACKAGES = Words(
@@ -52,7 +53,6 @@ PACKAGES = Words(
     made_by=frozenset({"package.sold"}),
     used="package.used",
     returned="",
-    voided="",
     also=frozenset({"package.refunded"}),
 )
 
@@ -119,5 +119,8 @@ class Vouchers:
             voucher = self.all[use.voucher]
             opened = tuple(posting.lot for posting in record.postings if posting.lot is not None)
             voucher.held = voucher.held._replace(lots=voucher.held.lots + opened)
-        elif record.type == words.voided:
-            self.all[record.data[words.id]].voided_at = record.instant
+        elif record.type in words.voided:
+            taken = {lot for posting in record.postings for lot, _ in posting.lots}
+            for voucher in self.all.values():
+                if not taken.isdisjoint(voucher.held.lots):
+                    voucher.voided_at = record.instant

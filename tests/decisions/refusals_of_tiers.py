@@ -3,12 +3,13 @@
 from ledger.instants import MINUTE, parse
 from tests.builders import event
 from tests.decisions.refusals_of_coupons import COUPON_KINDS, PACKAGE_KINDS
+from tests.decisions.refusals_of_membership import PLANS
 
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
 
 TIERS = {"window": {"kind": "lifetime"}, "levels": [{"name": "gold", "rank": 1, "qualifies": {"orders": 100}}]}
-BLOCKS = {"coupons": COUPON_KINDS, "packages": PACKAGE_KINDS, "tiers": TIERS}
+BLOCKS = {"coupons": COUPON_KINDS, "packages": PACKAGE_KINDS, "membership": PLANS, "tiers": TIERS}
 """What the rules have besides what earns."""
 
 TIER_TABLES = {

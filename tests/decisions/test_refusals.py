@@ -31,7 +31,7 @@ from tests.builders import (
     returned,
     rules,
 )
-from tests.decisions.refusals_of_coupons import COUPON_TABLES, COUPONS_BEFORE
+from tests.decisions.refusals_of_membership import HELD_BEFORE, HELD_TABLES
 from tests.decisions.refusals_of_tiers import BLOCKS, TIER_TABLES
 from tests.given import code_of, given, run
 
@@ -43,7 +43,7 @@ BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),
     loaded("L-1", 1000, 200, "2026-03-03"),
-    *COUPONS_BEFORE,
+    *HELD_BEFORE,
     granted(5, "2026-03-04"),
     held("H-0", 5, "2026-03-04", "2026-04-01"),
     released("H-0", "2026-03-05"),
@@ -66,7 +66,7 @@ REFUND = [
     ("recorded", {}),
 ]
 TABLES = (
-    COUPON_TABLES
+    HELD_TABLES
     | TIER_TABLES
     | {
         "purchase.refunded": (

@@ -9,7 +9,7 @@ named and checked in the order in which this file and the family's function read
 from collections.abc import Callable
 
 from ledger.account import Account
-from ledger.deciding import coupons, packages
+from ledger.deciding import coupons, membership, packages
 from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
@@ -54,10 +54,15 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "package.sold": packages.sold,
     "package.used": packages.used,
     "package.refunded": packages.refunded,
+    "membership.purchased": membership.purchased,
+    "membership.renewed": membership.renewed,
+    "membership.paused": membership.paused,
+    "membership.resumed": membership.resumed,
+    "membership.cancelled": membership.cancelled,
 }
 
 
-FALLS_DUE[:] = [time_out, referral_falls_due, falls_due]
+FALLS_DUE[:] = [time_out, referral_falls_due, falls_due, membership.falls_due]
 FOLLOWS_AT_ONCE[:] = [follow_referral, follows_at_once]
 
 

@@ -10,7 +10,11 @@ from ledger.deciding.places import where
 from ledger.deciding.trade import order_reference
 from ledger.deciding.unit import Unit
 from ledger.deciding.vouchers import Refusals, check_place, history, put_in, usable
-from ledger.errors import (
+from ledger.errors import LimitReached, ReversalBeforeRedemption, ReversalExceedsRedemption
+from ledger.instants import DAY, parse, show
+from ledger.lots import total
+from ledger.records import Lot, Posting
+from ledger.refusals import (
     CouponExpired,
     CouponKindUnknown,
     CouponNotForCampaign,
@@ -21,14 +25,8 @@ from ledger.errors import (
     CouponUsed,
     CouponVoided,
     CouponWorthExceeded,
-    LimitReached,
     MinimumSpendNotMet,
-    ReversalBeforeRedemption,
-    ReversalExceedsRedemption,
 )
-from ledger.instants import DAY, parse, show
-from ledger.lots import total
-from ledger.records import Lot, Posting
 from ledger.rules.coupons import CouponKind, Gift, PercentageOff
 from ledger.vouchers import COUPONS, Use, Voucher
 

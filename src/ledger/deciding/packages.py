@@ -8,7 +8,10 @@ from ledger.deciding.places import where
 from ledger.deciding.trade import check_currency
 from ledger.deciding.unit import Unit
 from ledger.deciding.vouchers import Refusals, check_place, history, put_in, usable
-from ledger.errors import (
+from ledger.instants import parse
+from ledger.lots import total
+from ledger.records import Posting
+from ledger.refusals import (
     PackageExpired,
     PackageKindUnknown,
     PackageNotRefundable,
@@ -17,9 +20,6 @@ from ledger.errors import (
     PackageUnknown,
     PackageUsedUp,
 )
-from ledger.instants import parse
-from ledger.lots import total
-from ledger.records import Posting
 from ledger.rules.coupons import PackageKind
 from ledger.vouchers import PACKAGES, Held
 

@@ -18,11 +18,11 @@ SHOWN = ("code", "campaign")
 
 def family(words: Words) -> Family:
     """The part of one sort of voucher."""
-    types = words.made_by | words.also | {words.used, words.returned, words.voided, f"{words.word}.expired"} - {""}
-    return Family(words.made, types, partial(_evolve, words), never, partial(_show, words))
+    types = words.made_by | words.also | words.voided | {words.used, words.returned, f"{words.word}.expired"}
+    return Family(words.made, types - {""}, partial(_evolve, words), never, partial(_show, words))
 
 
-def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any]:
+def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any] | None:
     entries: dict[str, Any] = dict(part["open"]) if part else {}
     made: dict[str, int] = dict(part["made"]) if part else {}
     derived = record.derived or {}
@@ -45,7 +45,7 @@ def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any]:
             entries[name] = {**entry, "left": left}
         else:
             del entries[name]
-    return {"open": entries, "made": made}
+    return {"open": entries, "made": made} if entries or made else None
 
 
 def _entry(named: dict[str, Any], record: Record) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.examples import Example
+from ledger.rules.membership import Plan
 from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.referral import Referral
@@ -55,6 +56,7 @@ class RulesDocument(Part):
     availability: Availability = Availability()
     coupons: tuple[CouponKind, ...] = ()
     packages: tuple[PackageKind, ...] = ()
+    membership: tuple[Plan, ...] = ()
     refunds: Literal["pending_only", "within_balance", "allow_negative"] = "within_balance"
     redemption_reversal: RedemptionReversal = RedemptionReversal()
     stored_value: StoredValue = StoredValue()
@@ -69,7 +71,11 @@ class RulesDocument(Part):
     @model_validator(mode="after")
     def _rules_fit(self) -> "RulesDocument":
         check_rules(self.earning, self.moments or (), self.stacking)
-        for block, kinds in (("coupons", self.coupons), ("packages", self.packages)):
+        for block, kinds in (
+            ("coupons", self.coupons),
+            ("packages", self.packages),
+            ("membership", self.membership),
+        ):
             ids = [kind.id for kind in kinds]
             for place, name in enumerate(ids):
                 if name in ids[:place]:
@@ -78,6 +84,12 @@ class RulesDocument(Part):
         for place, rule in enumerate(self.tiers.growth if self.tiers else ()):
             if rule.id in earning:
                 raise Misfit(f"/tiers/growth/{place}/id", f"an earning rule is called {rule.id!r}")
+        for place, plan in enumerate(self.membership):
+            for number, part in enumerate(plan.bundle.coupons):
+                if part.kind not in self.coupon_kinds:
+                    raise Misfit(
+                        f"/membership/{place}/bundle/coupons/{number}/kind", f"no coupon is called {part.kind!r}"
+                    )
         return self
 
     @cached_property
@@ -125,6 +137,11 @@ class RulesDocument(Part):
     def package_kinds(self) -> dict[str, PackageKind]:
         """The kinds of packages by id."""
         return {kind.id: kind for kind in self.packages}
+
+    @cached_property
+    def plans(self) -> dict[str, Plan]:
+        """The plans of membership by id."""
+        return {plan.id: plan for plan in self.membership}
 
     @cached_property
     def signup_earning(self) -> tuple[EventEarning, ...]:

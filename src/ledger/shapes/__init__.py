@@ -7,7 +7,7 @@ One file a family.
 
 from typing import Any
 
-from ledger.shapes import coupons, holds, joining, packages, points, program, stored, tiers, trade
+from ledger.shapes import coupons, holds, joining, membership, packages, points, program, stored, tiers, trade
 
 SHAPES: dict[str, Any] = {
     **joining.SHAPES,
@@ -18,6 +18,7 @@ SHAPES: dict[str, Any] = {
     **packages.SHAPES,
     **holds.SHAPES,
     **tiers.SHAPES,
+    **membership.SHAPES,
     **program.SHAPES,
 }
 """Every type a sender may post, with the shape of its data."""

@@ -1,0 +1,147 @@
+"""Named noes of what a customer holds: coupons, packages, membership. The others, and their order, stand in `errors.py`."""
+
+from ledger.errors import PurchaseUnknown, Refused
+
+
+class CouponKindUnknown(Refused):
+    """The rules know no coupon of this kind."""
+
+    code = "coupon_kind_unknown"
+
+
+class CouponNotForCampaign(Refused):
+    """Coupons of this kind are issued in certain campaigns only."""
+
+    code = "coupon_not_for_campaign"
+
+
+class CouponUnknown(PurchaseUnknown):
+    """The coupon has not been issued to this customer yet; the event is kept and tried again when it is."""
+
+    code = "coupon_unknown"
+
+
+class CouponNotYetValid(Refused):
+    """The coupon may be used later only."""
+
+    code = "coupon_not_yet_valid"
+
+
+class CouponVoided(Refused):
+    """The coupon was taken out of use."""
+
+    code = "coupon_voided"
+
+
+class CouponExpired(Refused):
+    """The coupon's time is over."""
+
+    code = "coupon_expired"
+
+
+class CouponUsed(Refused):
+    """Nothing is left of the coupon."""
+
+    code = "coupon_used"
+
+
+class CouponNotValidHere(Refused):
+    """The coupon may not be used in this store."""
+
+    code = "coupon_not_valid_here"
+
+
+class MinimumSpendNotMet(Refused):
+    """Less is bought than the coupon asks for, or it was not said how much."""
+
+    code = "minimum_spend_not_met"
+
+
+class CouponWorthExceeded(Refused):
+    """More would be taken off than a use of the coupon is worth."""
+
+    code = "coupon_worth_exceeded"
+
+
+class CouponRedemptionUnknown(PurchaseUnknown):
+    """This use of the coupon has not been recorded for this customer yet; the event is kept and tried again when it is."""
+
+    code = "coupon_redemption_unknown"
+
+
+class PackageKindUnknown(Refused):
+    """The rules know no package of this kind."""
+
+    code = "package_kind_unknown"
+
+
+class PackageUnknown(PurchaseUnknown):
+    """The package has not been sold to this customer yet; the event is kept and tried again when it is."""
+
+    code = "package_unknown"
+
+
+class PackageNotYetValid(Refused):
+    """The package may be used later only."""
+
+    code = "package_not_yet_valid"
+
+
+class PackageExpired(Refused):
+    """The package's time is over."""
+
+    code = "package_expired"
+
+
+class PackageUsedUp(Refused):
+    """Fewer uses are left of the package than asked for."""
+
+    code = "package_used_up"
+
+
+class PackageNotValidHere(Refused):
+    """The package may not be used in this store."""
+
+    code = "package_not_valid_here"
+
+
+class PackageNotRefundable(Refused):
+    """The rules under which the package was sold do not refund this."""
+
+    code = "package_not_refundable"
+
+
+class MembershipPlanUnknown(Refused):
+    """The rules know no plan of this name."""
+
+    code = "membership_plan_unknown"
+
+
+class MembershipUnknown(PurchaseUnknown):
+    """This customer has not bought this membership yet; the event is kept and tried again when it is recorded."""
+
+    code = "membership_unknown"
+
+
+class MembershipOutOfOrder(Refused):
+    """The membership was changed later than that already; a change is never decided again."""
+
+    code = "membership_out_of_order"
+
+
+class MembershipActive(Refused):
+    """The customer has a membership that is not over."""
+
+    code = "membership_active"
+
+
+class MembershipNotActive(Refused):
+    """The membership is in another state than this needs."""
+
+    code = "membership_not_active"
+
+
+class MembershipPauseNotAllowed(Refused):
+    """The plan lets no days be paused, or all of them have been."""
+
+    code = "membership_pause_not_allowed"
