@@ -24,6 +24,7 @@ from api.telemetry import Telemetry
 from ledger import store
 from ledger.service import Ledger
 from ledger.store import Connection
+from projections.twin.fleet import Fleets
 
 Opening = Callable[[], AbstractAsyncContextManager[Ledger]]
 
@@ -76,11 +77,13 @@ async def _equipped(app: FastAPI, ledger: Ledger) -> AsyncIterator[None]:
     app.state.ledger = ledger
     app.state.keys = Keys(lambda key_hash: keys.find(_connection(ledger), key_hash))
     app.state.tail = tail
+    fleets = app.state.fleets = Fleets(ledger.twin_dir)
     looking = asyncio.create_task(tail.run())
     try:
         yield
     finally:
         tail.close()
+        fleets.close()
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking

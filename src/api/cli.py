@@ -8,11 +8,13 @@ from api.commands.backtests import run_backtest
 from api.commands.customers import replay
 from api.commands.imports import import_file
 from api.commands.keyring import keys
+from api.commands.metrics import metric
 from api.commands.programs import programs
 from api.commands.refusals import refusals
 from api.commands.rulebooks import rules
 from api.commands.running import with_one_line
 from api.commands.serving import serve
+from api.commands.twin import twin
 from api.commands.upkeep import check_ledger, heads, migrate
 from api.telemetry import configure_logging
 from ledger.settings import PREFIX, Settings
@@ -40,6 +42,8 @@ app.command(epilog=_settings())(serve)
 app.command()(migrate)
 app.command("import")(import_file)
 app.command()(replay)
+app.command()(metric)
+app.add_typer(twin, name="twin")
 app.command("check")(check_ledger)
 app.add_typer(heads, name="heads")
 app.add_typer(refusals, name="refusals")

@@ -17,6 +17,7 @@ from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
 from ledger.tiers import TierUnknown
+from projections.errors import MetricUnknown, TwinDamaged
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -112,6 +113,7 @@ class Answered(NamedTuple):
 TABLE: dict[type[LedgerError], Answered] = {
     LedgerError: Answered(500, "Internal error"),
     Unwritable: Answered(500, "Could not be stored"),
+    TwinDamaged: Answered(500, "Twin damaged"),
     InternalError: Answered(500, "Internal error"),
     FormError: Answered(400, "Malformed"),
     errors.CutOffInFuture: Answered(400, "Cut-off in the future"),
@@ -123,6 +125,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.CustomerUnknown: Answered(404, "Customer unknown"),
     errors.ReceiptUnknown: Answered(404, "Receipt unknown"),
     VersionUnknown: Answered(404, "Version unknown"),
+    MetricUnknown: Answered(404, "Metric unknown"),
     PathUnknown: Answered(404, "Nothing here"),
     MethodNotAllowed: Answered(405, "Method not allowed"),
     BodyTooSlow: Answered(408, "Body too slow", retryable=True),

@@ -7,6 +7,7 @@ from api.answers import EVENT_STREAM, JSON, NDJSON
 from api.customers import EVENTS_LIMIT, explain, read_customer, read_events, replay
 from api.events import BATCH, BATCH_EVENTS_MAX, BINARY, LINES, STRUCTURED, post_events
 from api.feed import LIMIT, read_feed
+from api.metric_routes import metric_operations
 from api.openapi import Operation, good, lines, parameter
 from api.operations import healthz, metrics, openapi, readyz
 from api.receipts import read_receipt
@@ -361,6 +362,7 @@ OPERATIONS: tuple[Operation, ...] = (
         },
         description="What an event would do under a document that is not published. The document counts from ever.",
     ),
+    *metric_operations(_PROGRAM, (_AS_OF, _KNOWN_AT)),
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(
         "GET",

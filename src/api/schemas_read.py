@@ -197,6 +197,43 @@ READ: dict[str, Schema] = {
             "versions": _list(_object("A version.", _VERSION)),
         },
     ),
+    "Metrics": _object(
+        "Every metric's definition.",
+        {
+            "program": _TEXT,
+            "metrics": _list(
+                _object(
+                    "A versioned definition.",
+                    {
+                        "metric": _TEXT,
+                        "sentence": _TEXT,
+                        "formula": _TEXT,
+                        "by": _list(_TEXT),
+                        "parameters": _list(_object("A parameter.", {"name": _TEXT, "says": _TEXT, "kind": _TEXT})),
+                    },
+                )
+            ),
+        },
+    ),
+    "MetricAnswer": _object(
+        "The answer of a metric; `position` reproduces it as `known_at`.",
+        {
+            "metric": _TEXT,
+            "sentence": _TEXT,
+            "program": _TEXT,
+            "parameters": {"type": "object"},
+            "from": _INSTANT_OR_NULL,
+            "to": _INSTANT_OR_NULL,
+            "by": _list(_TEXT),
+            "as_of": _INSTANT,
+            "known_at": _INSTANT,
+            "position": _COUNT,
+            "sealed_through": _COUNT,
+            "counts": {"type": "object", "additionalProperties": _COUNT},
+            "rows": _list({"type": "object"}),
+        },
+        {"currency": {"type": ["string", "null"]}},
+    ),
     "Health": _object("The process lives.", {"status": {"const": "ok"}}),
     "Ready": _object(
         "Each check by name.",

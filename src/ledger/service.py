@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -87,12 +88,14 @@ class Ledger:
 
     Attributes:
         pool: connections for reads; the writers have their own.
+        twin_dir: where the columnar twin of each log is kept; made when it is first wanted.
         on_append: called after every append of this process with the log's number and its next position.
     """
 
     def __init__(self, pool: Pool, writing: Pool, *, now: Callable[[], int], limits: Limits, works: bool) -> None:
         self.pool = pool
         self.now = now
+        self.twin_dir = Path(".ledger") / "twin"
         self.on_append: Callable[[int, int], None] = lambda _log_id, _position: None
         self._writing = writing
         self._desks = Desks(DESKS)
@@ -135,6 +138,7 @@ class Ledger:
             batch_bytes_max=settings.batch_bytes_max,
         )
         ledger = cls(pool, writing, now=now, limits=limits, works=works)
+        ledger.twin_dir = settings.twin
         try:
             await ledger._start()
         except BaseException:

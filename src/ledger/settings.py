@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".ledger"), description="Where the embedded database and the first admin key are kept; made if missing."
     )
+    twin_dir: Path | None = Field(
+        None, description="Where the columnar twin of each log is kept. Not set: `twin` in the data directory."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     queue_commands_max: int = Field(
         10_000, ge=1, le=1_000_000, description="Commands that may wait to be written in a process; beyond it, 429."
@@ -64,6 +67,11 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError(_faults(error)) from None  # the cause would show the value
+
+    @property
+    def twin(self) -> Path:
+        """Where the twin is kept."""
+        return self.data_dir / "twin" if self.twin_dir is None else self.twin_dir
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import DatabaseUnavailable, InvariantBroken
 from ledger.store_connecting import Connection, translated
 
 
@@ -109,6 +109,23 @@ async def read_log(
         rows = await conn.fetch(_READ_LOG, log_id, after, after + limit if up_to is None else min(up_to, after + limit))
     return _records(rows)
 
+
+async def read_log_text(conn: Connection, log_id: int, *, after: int, up_to: int) -> list[str]:
+    """The bytes of the records after a position up to another, as text, in order: what reads the log in bulk reads this.
+
+    Raises:
+        InvariantBroken: a position is missing.
+    """
+    with translated(DatabaseUnavailable):
+        rows = await conn.fetch(_READ_LOG_TEXT, log_id, after, up_to)
+    if len(rows) != up_to - after:
+        raise InvariantBroken(f"the log has {len(rows)} records after position {after} up to {up_to}")
+    return [text for (text,) in rows]
+
+
+_READ_LOG_TEXT: Final = (
+    "SELECT record::text FROM events WHERE log_id = $1 AND position > $2 AND position <= $3 ORDER BY position"
+)
 
 _READ_LOG: Final = _RECORDS + "WHERE log_id = $1 AND position > $2 AND position <= $3 ORDER BY position"
 

@@ -1,1 +1,1 @@
-"""The read side: folds the log into read models, metrics and reports; all of it can be rebuilt."""
+"""The read side: the columnar twin of the log, and the metrics of a whole program over it."""

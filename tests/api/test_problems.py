@@ -76,7 +76,7 @@ def test_a_refusal_of_a_later_version_is_answered_as_a_refusal():
         "/v1/programs/shop/events/",
         "/docs",
         "/redoc",
-        "/v1/programs/shop/metrics",
+        "/v1/programs/shop/weather",
         "/x%00",
     ],
 )

@@ -1,0 +1,150 @@
+"""All of a program's tables at a pair of cut-offs: sealed ranges from Parquet, the records behind them from PostgreSQL.
+
+A fleet is current to the last position, and says to which. Whole ranges that nobody has sealed yet are sealed first, so what
+is held in memory is less than a range. One fleet a program and process: what it has read of the tail it keeps.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ledger import store
+from ledger.instants import to_datetime
+from ledger.reading import Book, CutOff
+from ledger.store import Connection
+from projections.twin import ranges
+from projections.twin.building import build, check_history
+from projections.twin.parsing import PAGE, add_page, create_tables
+from projections.twin.ranges import RANGE, Manifest
+from projections.twin.tables import TABLES
+
+MEMORY = "1GB"
+"""What DuckDB may use for a question; beyond it, it writes aside."""
+
+PROGRAMS_HELD_MAX = 4
+
+Expression: TypeAlias = Any
+"""A table or value of Ibis; its types say little to a checker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The tables of a program, cut.
+
+    Attributes:
+        book: whose. cut: both cut-offs; nothing that happened later or was written later is in a table.
+        sealed_through: the last position that was read from Parquet; the rest came from PostgreSQL.
+        backend: of Ibis; every table below is an expression of it.
+    """
+
+    book: Book
+    cut: CutOff
+    sealed_through: int
+    backend: Any
+
+    def table(self, name: str) -> Expression:
+        """A table of the twin, as `projections.twin.tables` declares it."""
+        import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+        table = self.backend.table(name)
+        as_of = ibis.timestamp(to_datetime(self.cut.as_of).replace(tzinfo=None))
+        return table.filter(table.position <= self.cut.position, table["at"] <= as_of)
+
+    def rows(self, expression: Expression) -> list[dict[str, Any]]:
+        """The rows of an expression."""
+        rows: list[dict[str, Any]] = self.backend.to_pyarrow(expression).to_pylist()
+        return rows
+
+    def columns(self, expression: Expression) -> dict[str, Any]:
+        """The columns of an expression as NumPy arrays."""
+        table = self.backend.to_pyarrow(expression)
+        return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+@dataclass
+class _Held:
+    """What a process holds of a program: DuckDB with the tail up to a position, and views over both."""
+
+    backend: Any
+    sealed: list[Manifest]
+    through: int
+    taken: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Fleets:
+    """The fleets of a process, by program."""
+
+    def __init__(self, twin: Path) -> None:
+        """Args: twin: where sealed ranges are kept."""
+        self._twin = twin
+        self._held: dict[int, _Held] = {}
+        self._taken: dict[int, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def at(self, conn: Connection, book: Book, cut: CutOff) -> AsyncIterator[Fleet]:
+        """The fleet of a program at a pair of cut-offs; one question at a time is asked of a program.
+
+        Raises:
+            TwinDamaged: what is sealed cannot be trusted.
+            DatabaseUnavailable
+        """
+        async with self._taken.setdefault(book.log_id, asyncio.Lock()):
+            held = await self._up_to(conn, book, cut.position)
+            yield Fleet(book, cut, min(len(held.sealed) * RANGE, cut.position), held.backend)
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        for held in self._held.values():
+            held.backend.disconnect()
+        self._held.clear()
+
+    async def _up_to(self, conn: Connection, book: Book, position: int) -> _Held:
+        """What is held of a program, with every record up to a position in it."""
+        held = self._held.pop(book.log_id, None)
+        directory = ranges.directory_of(self._twin, book.program)
+        if held is None or position // RANGE > len(held.sealed) or not (directory.is_dir() or not held.sealed):
+            if held is not None:
+                held.backend.disconnect()
+            await build(conn, book, self._twin, last=position)
+            held = await asyncio.to_thread(self._opened, book)
+        await check_history(conn, book, held.sealed)
+        while held.through < position:
+            up_to = min(held.through + PAGE, position)
+            page = await store.read_log_text(conn, book.log_id, after=held.through, up_to=up_to)
+            await asyncio.to_thread(_add, held, page)
+        self._held[book.log_id] = held
+        while len(self._held) > PROGRAMS_HELD_MAX:
+            self._held.pop(next(iter(self._held))).backend.disconnect()
+        return held
+
+    def _opened(self, book: Book) -> _Held:
+        import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+        directory = ranges.directory_of(self._twin, book.program)
+        sealed = ranges.read_sealed(directory, book.program, book.log_id)
+        backend = ibis.duckdb.connect(memory_limit=MEMORY)
+        con = backend.con
+        con.execute("CREATE SCHEMA tail; USE tail")
+        create_tables(con, book.zone)
+        for table in TABLES:
+            parts = [f'SELECT * FROM tail."{table.name}"']
+            files = ranges.files_of(directory, sealed, table.name)
+            if files:
+                listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+                parts.insert(0, f"SELECT * FROM read_parquet([{listed}])")
+            con.execute(f'CREATE VIEW main."{table.name}" AS {" UNION ALL ".join(parts)}')
+        con.execute("USE main")
+        return _Held(backend, sealed, len(sealed) * RANGE)
+
+
+def _add(held: _Held, page: list[str]) -> None:
+    con = held.backend.con
+    con.execute("USE tail")
+    try:
+        add_page(con, held.through + 1, page)
+    finally:
+        con.execute("USE main")
+    held.through += len(page)

@@ -1,0 +1,24 @@
+"""The tables of the twin, one declared schema a file. A table for a new record type is one more file, listed here."""
+
+from projections.twin.declaring import Table
+from projections.twin.tables.lot_entries import LOT_ENTRIES
+from projections.twin.tables.order_lines import ORDER_LINES
+from projections.twin.tables.orders import ORDERS
+from projections.twin.tables.postings import POSTINGS
+from projections.twin.tables.records import RECORDS
+from projections.twin.tables.refund_parts import REFUND_PARTS
+from projections.twin.tables.refunds import REFUNDS
+from projections.twin.tables.signups import SIGNUPS
+from projections.twin.tables.tenders import TENDERS
+
+TABLES: tuple[Table, ...] = (
+    RECORDS,
+    SIGNUPS,
+    ORDERS,
+    ORDER_LINES,
+    TENDERS,
+    REFUNDS,
+    REFUND_PARTS,
+    POSTINGS,
+    LOT_ENTRIES,
+)
