@@ -165,6 +165,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     TierUnknown: Answered(422, "Tier unknown"),
     refusals.CouponKindUnknown: Answered(422, "Coupon kind unknown"),
     refusals.CouponNotForCampaign: Answered(422, "Coupon not for this campaign"),
+    refusals.CouponNotForTier: Answered(422, "Coupon not for this tier"),
     refusals.CouponUnknown: Answered(422, "Coupon not issued yet"),
     refusals.CouponNotYetValid: Answered(422, "Coupon not valid yet"),
     refusals.CouponVoided: Answered(422, "Coupon voided"),

@@ -94,7 +94,7 @@ async def _check_counters(conn: Connection, log: Log, report: LogReport) -> None
     for name in sorted(stored.keys() | report.counters.keys()):
         used, moved = stored.get(name, 0), report.counters[name]
         if used != moved:
-            report.note(Difference(None, "counter", f"{name} is {used}, must be {moved}"))
+            report.note(Difference(None, "counter", f"{name} is {used}, the records added {moved}"))
 
 
 async def _check_refusals(conn: Connection, log: Log, report: LogReport) -> None:

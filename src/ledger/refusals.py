@@ -15,6 +15,12 @@ class CouponNotForCampaign(Refused):
     code = "coupon_not_for_campaign"
 
 
+class CouponNotForTier(Refused):
+    """Coupons of this kind are issued to customers of certain tiers only."""
+
+    code = "coupon_not_for_tier"
+
+
 class CouponUnknown(PurchaseUnknown):
     """The coupon has not been issued to this customer yet; the event is kept and tried again when it is."""
 

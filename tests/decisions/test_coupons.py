@@ -12,10 +12,11 @@ from tests.builders import (
     coupon_back,
     coupon_used,
     coupon_voided,
+    event,
     published,
     rules,
 )
-from tests.given import table
+from tests.given import given, table
 from tests.vouchers import HERE, KINDS, TEN_OFF, having
 
 
@@ -225,6 +226,16 @@ def test_a_coupon_is_issued_by_the_rules_of_its_kind(scenario):
 def test_a_use_is_refused_by_name(scenario):
     """Planted: the end counted as valid still; a coupon that ended called used."""
     scenario()
+
+
+def test_a_coupon_bound_to_a_tier_is_issued_to_those_who_stand_there_then():
+    """Planted: the tier of today for a coupon of yesterday."""
+    gold = {"window": {"kind": "lifetime"}, "levels": [{"name": "gold", "rank": 1, "qualifies": {"orders": 100}}]}
+    document = rules(coupons=[{"id": "tea", "value": TEN_OFF, "tiers": ["gold"]}], tiers=gold)
+    assigned = event("tier.assigned", "2026-03-02", tier="gold", reason="a guest of the opening night")
+    before = given(assigned, document=document)
+    before.when(coupon("C-1", "2026-03-01")).refused("coupon_not_for_tier", tier=None, tiers=["gold"])
+    before.when(coupon("C-1", "2026-03-03")).lots("coupon:tea 3.1 1/1")
 
 
 def test_time_writes_the_end_of_a_coupon_as_its_own_record():

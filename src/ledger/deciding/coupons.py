@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
+from ledger.deciding.tiers import tier_at_event
 from ledger.deciding.trade import order_reference
 from ledger.deciding.unit import Unit
 from ledger.deciding.vouchers import Refusals, check_place, history, put_in, usable
@@ -18,6 +19,7 @@ from ledger.refusals import (
     CouponExpired,
     CouponKindUnknown,
     CouponNotForCampaign,
+    CouponNotForTier,
     CouponNotValidHere,
     CouponNotYetValid,
     CouponRedemptionUnknown,
@@ -37,7 +39,7 @@ def issued(unit: Unit, command: Command) -> Decision:
     """Give a customer a coupon; once per coupon.
 
     Raises:
-        CouponKindUnknown, CouponNotForCampaign
+        CouponKindUnknown, CouponNotForCampaign, CouponNotForTier
         CouponExpired: no coupon of this kind would be valid any more.
         LimitReached: the customer has had as many as the rules allow; the append says the same of all customers together.
         TooManyLots
@@ -48,6 +50,8 @@ def issued(unit: Unit, command: Command) -> Decision:
         raise CouponKindUnknown(kind=data["kind"], kinds=sorted(unit.rules.document.coupon_kinds))
     if kind.campaigns and data.get("campaign") not in kind.campaigns:
         raise CouponNotForCampaign(kind=kind.id, campaign=data.get("campaign"), campaigns=list(kind.campaigns))
+    if kind.tiers and (tier := tier_at_event(unit)) not in kind.tiers:
+        raise CouponNotForTier(kind=kind.id, tier=tier, tiers=list(kind.tiers))
     expires_at = parse(data["expires_at"]) if "expires_at" in data else None
     named = issue(unit, kind, data["coupon_id"], reason=data.get("reason", "campaign"), expires_at=expires_at)
     named |= {key: data[key] for key in ("code", "campaign") if key in data}

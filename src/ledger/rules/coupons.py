@@ -111,8 +111,8 @@ class CouponCaps(Part):
 class CouponKind(Part):
     """A kind of coupon. The terms of a coupon are those of the rules version that issued it.
 
-    `uses` of one coupon; `minimum_spend` in minor units of its currency; `campaigns` empty = any, or none named. A use returned
-    after the coupon's end comes back for `return_days`, or not at all where that is 0.
+    `uses` of one coupon; `minimum_spend` in minor units of its currency; `campaigns` empty = any, or none named; `tiers` empty =
+    whoever asks. A use returned after the coupon's end comes back for `return_days`, or not at all where that is 0.
     """
 
     id: Name
@@ -123,6 +123,7 @@ class CouponKind(Part):
     usable_at: Where = Where()
     bearers: tuple[BearerShare, ...] = ()
     campaigns: tuple[Text, ...] = ()
+    tiers: tuple[Name, ...] = ()
     caps: CouponCaps = CouponCaps()
     return_days: int = Field(0, ge=0, le=3660, strict=True)
 

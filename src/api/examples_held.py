@@ -1,0 +1,63 @@
+"""Examples of events about what a customer holds: coupons, packages, membership; and rules under which they are recorded."""
+
+from typing import Any
+
+
+def _event(number: int, event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"5f0c42{number:02d}",
+        "source": "/pos/sz-001",
+        "type": event_type,
+        "subject": "c-1001",
+        "time": f"2026-11-21T11:{number:02d}:00+08:00",
+        "data": data,
+    }
+
+
+_PLACE = {"store": "SZ-001", "channel": "pos"}
+
+RULES: dict[str, Any] = {
+    "coupons": [
+        {
+            "id": "tea_10",
+            "value": {"kind": "amount", "amount": 1000, "currency": "CNY"},
+            "minimum_spend": 5000,
+            "validity": {"expiry": {"kind": "after_days", "n": 30}},
+            "bearers": [{"party": "brand", "share": 2}, {"party": "fr-9", "share": 1}],
+            "caps": {"total": 10000, "per_customer": 10, "budget": 5000000},
+        }
+    ],
+    "packages": [{"id": "wash", "refund": "less_used_at_list", "list_price": 12000}],
+    "membership": [
+        {
+            "id": "vip",
+            "price": 36500,
+            "currency": "CNY",
+            "months": 12,
+            "bundle": {"points": 500, "coupons": [{"kind": "tea_10", "count": 3}]},
+            "benefit": {"percent_off": "12"},
+            "pause_days_max": 30,
+        }
+    ],
+}
+
+EVENTS: dict[str, dict[str, Any]] = {
+    "coupon": _event(1, "coupon.issued", {"coupon_id": "C-1", "kind": "tea_10", "code": "TEA-7K3M"}),
+    "coupon_use": _event(
+        2, "coupon.redeemed", {"coupon_id": "C-1", "redemption_id": "U-1", "spend": 8588, "place": _PLACE}
+    ),
+    "coupon_return": _event(3, "coupon.returned", {"redemption_id": "U-1", "reason": "refunded"}),
+    "coupon_void": _event(4, "coupon.voided", {"coupon_id": "C-1", "reason": "sent to the wrong customer"}),
+    "package": _event(
+        5, "package.sold", {"package_id": "P-1", "kind": "wash", "uses": 10, "price": 99900, "currency": "CNY"}
+    ),
+    "package_use": _event(6, "package.used", {"package_id": "P-1", "use_id": "V-1", "place": _PLACE}),
+    "package_refund": _event(7, "package.refunded", {"package_id": "P-1", "refund_id": "RF-7"}),
+    "membership": _event(8, "membership.purchased", {"membership_id": "M-1", "plan": "vip"}),
+    "renewal": _event(9, "membership.renewed", {"membership_id": "M-1", "renewal_id": "N-1", "automatic": True}),
+    "pause": _event(10, "membership.paused", {"membership_id": "M-1", "reason": "travels"}),
+    "resumption": _event(11, "membership.resumed", {"membership_id": "M-1"}),
+    "cancellation": _event(12, "membership.cancelled", {"membership_id": "M-1", "reason": "moved away"}),
+}
+"""In an order in which all of them are recorded."""
