@@ -7,17 +7,19 @@ import os
 
 import pytest
 from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.properties.crowding import Crowded
 from tests.properties.history import Historian
-from tests.properties.machine import Books, Checkout, Clawbacks, Everything
+from tests.properties.machine import Checkout, Clawbacks, Everything
+from tests.properties.tiering import Tiered
 
-MACHINES = [Everything, Checkout, Clawbacks, Crowded, Historian]
+MACHINES = [Everything, Checkout, Clawbacks, Crowded, Historian, Tiered]
 SECONDS = settings(max_examples=25, stateful_step_count=20)
 HOURS = settings(max_examples=int(os.environ.get("LEDGER_CAMPAIGN_EXAMPLES", "20000")), stateful_step_count=40)
 
 
-def searched(machine: type[Books], size: settings) -> None:
+def searched(machine: type[RuleBasedStateMachine], size: settings) -> None:
     case = machine.TestCase
     case.settings = settings(size, print_blob=True)
     case().runTest()
