@@ -11,6 +11,7 @@ from api.commands.keyring import keys
 from api.commands.metrics import metric
 from api.commands.programs import programs
 from api.commands.refusals import refusals
+from api.commands.reports import report
 from api.commands.rulebooks import rules
 from api.commands.running import with_one_line
 from api.commands.serving import serve
@@ -51,6 +52,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(programs, name="programs")
 rules.command("backtest")(run_backtest)
 app.add_typer(rules, name="rules")
+app.add_typer(report, name="report")
 
 
 def main() -> None:

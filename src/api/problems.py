@@ -18,6 +18,7 @@ from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
 from ledger.tiers import TierUnknown
 from projections.errors import MetricUnknown, TwinDamaged
+from projections.reports.asking import ValuationMissing
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -132,6 +133,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.KeyReused: Answered(409, "Key reused with other content"),
     errors.FixedAtCreation: Answered(409, "Fixed at creation"),
     errors.CursorUnknown: Answered(409, "Cursor of another history"),
+    ValuationMissing: Answered(409, "Valuation missing"),
     errors.VersionConflict: Answered(412, "Version conflict"),
     TooLarge: Answered(413, "Too large"),
     EventTooLarge: Answered(413, "Event too large"),

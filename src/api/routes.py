@@ -10,42 +10,22 @@ from api.feed import LIMIT, read_feed
 from api.metric_routes import metric_operations
 from api.openapi import Operation, good, lines, parameter
 from api.operations import healthz, metrics, openapi, readyz
+from api.parameters import AS_OF as _AS_OF
+from api.parameters import CUSTOMER as _CUSTOMER
+from api.parameters import KNOWN_AT as _KNOWN_AT
+from api.parameters import PROGRAM as _PROGRAM
+from api.parameters import limit as _limit
 from api.receipts import read_receipt
 from api.refusals import LIMIT as REFUSALS_LIMIT
 from api.refusals import LIMIT_MAX as REFUSALS_LIMIT_MAX
 from api.refusals import STATUSES, read_refusals
+from api.routes_reports import REPORTS
 from api.rules import YAML, publish_rules, read_rules, try_rules
-from api.schemas import CUSTOMER_PATTERN, PROGRAM_PATTERN, Schema, ref
+from api.schemas import CUSTOMER_PATTERN, Schema, ref
 from ledger.reading import EVENTS_LIMIT_MAX, FEED_LIMIT_MAX
 from ledger.shapes.basics import ASSET_PATTERN
 
-_PROGRAM = parameter(
-    "program", "path", "The program's name.", {"type": "string", "pattern": PROGRAM_PATTERN}, "default"
-)
-_CUSTOMER = parameter(
-    "customer", "path", "The customer's id.", {"type": "string", "pattern": CUSTOMER_PATTERN}, "c-1001"
-)
-_INSTANT: Schema = {"type": "string", "format": "date-time"}
-_AS_OF = parameter(
-    "as_of",
-    "query",
-    "What had happened by then: an instant with offset, or a date (the end of that day in the program's zone). Left out: now.",
-    {"anyOf": [_INSTANT, {"type": "string", "format": "date"}]},
-    "2025-12-31",
-)
-_KNOWN_AT = parameter(
-    "known_at",
-    "query",
-    "What was written by then: an instant with offset, or a position in digits. Left out: the last position.",
-    {"anyOf": [_INSTANT, {"type": "string", "pattern": "^[0-9]{1,16}$"}]},
-    "1",
-)
 _CUT_OFFS = (_PROGRAM, _CUSTOMER, _AS_OF, _KNOWN_AT)
-
-
-def _limit(default: int, most: int) -> Schema:
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
-    return parameter("limit", "query", "How many at most.", schema)
 
 
 def _text(name: str, description: str, example: str) -> Schema:
@@ -364,6 +344,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="What an event would do under a document that is not published. The document counts from ever.",
     ),
     *metric_operations(_PROGRAM, (_AS_OF, _KNOWN_AT)),
+    *REPORTS,
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(
         "GET",

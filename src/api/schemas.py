@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from api.problems import TABLE
 from api.schemas_read import READ
+from api.schemas_reports import REPORTS
 from ledger.events import SHAPES
 from ledger.money import AMOUNT_MAX
 from ledger.records import PROGRAM_TYPES
@@ -25,7 +26,7 @@ def ref(name: str) -> Schema:
 
 def components() -> dict[str, Schema]:
     """Every schema the document refers to, by name."""
-    return {**_BY_HAND, **READ, **_event_schemas(), **_rules_schemas()}
+    return {**_BY_HAND, **READ, **REPORTS, **_event_schemas(), **_rules_schemas()}
 
 
 def event_name(event_type: str) -> str:

@@ -9,7 +9,7 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object(description: str, required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+def shape(description: str, required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
     """An object with these members; others may come."""
     return {
         "type": "object",
@@ -19,7 +19,8 @@ def _object(description: str, required: dict[str, Schema], optional: dict[str, S
     }
 
 
-def _list(items: Schema) -> Schema:
+def list_of(items: Schema) -> Schema:
+    """A list of these."""
     return {"type": "array", "items": items}
 
 
@@ -30,25 +31,25 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _BY_ASSET: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 _MONEY: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 
-_LOT = _object(
+_LOT = shape(
     "What one posting put into the account, and what of it is left.",
     {"lot": _TEXT, "asset": _TEXT, "amount": _COUNT, "remaining": _COUNT, "granted_at": _INSTANT, "reason": _TEXT},
     {"available_at": _INSTANT_OR_NULL, "expires_at": _INSTANT},
 )
-_DEBT = _object(
+_DEBT = shape(
     "A clawback not yet covered.",
     {"lot": _TEXT, "asset": _TEXT, "amount": _COUNT, "remaining": _COUNT, "at": _INSTANT},
 )
-_COUPON = _object(
+_COUPON = shape(
     "An open coupon: its lot, and how many uses are left.",
     {"coupon_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
     {"available_at": _INSTANT, "expires_at": _INSTANT, "code": _TEXT, "campaign": _TEXT},
 )
-_PERIOD = _object(
+_PERIOD = shape(
     "A time paid for; half open.",
     {"start": _INSTANT, "end": _INSTANT, "months": _COUNT, "paused_days": _COUNT, "price": _COUNT, "currency": _TEXT},
 )
-_MEMBERSHIP = _object(
+_MEMBERSHIP = shape(
     "The paid membership bought last.",
     {
         "membership_id": _TEXT,
@@ -57,16 +58,16 @@ _MEMBERSHIP = _object(
         "start": _INSTANT,
         "end": _INSTANT,
         "paused_days": _COUNT,
-        "periods": _list(_PERIOD),
+        "periods": list_of(_PERIOD),
     },
     {"paused_at": _INSTANT, "benefit": {"type": "object"}},
 )
-_PACKAGE = _object(
+_PACKAGE = shape(
     "An open package: its lot, and how many uses are left.",
     {"package_id": _TEXT, "kind": _TEXT, "left": _COUNT, "lot": _TEXT},
     {"expires_at": _INSTANT},
 )
-_TOTALS = _object(
+_TOTALS = shape(
     "Orders and money; money in minor units by currency.",
     {
         "orders": _COUNT,
@@ -77,16 +78,16 @@ _TOTALS = _object(
         "last_order_at": _INSTANT_OR_NULL,
     },
 )
-_BROUGHT = _object(
+_BROUGHT = shape(
     "A customer this one brought, and in a read of the present whom that one brought in its turn.",
     {"customer": _TEXT, "since": _INSTANT, "status": {"enum": ["made", "rewarded", "revoked"]}, "points": _COUNT},
     {"referred": {"type": "array", "items": {"type": "object"}}},
 )
-_REFERRAL = _object(
+_REFERRAL = shape(
     "Who brought this customer, whom it brought, and the points all of it earned.",
-    {"referred": _list(_BROUGHT), "earned": {"type": "integer"}},
+    {"referred": list_of(_BROUGHT), "earned": {"type": "integer"}},
     {
-        "referred_by": _object(
+        "referred_by": shape(
             "The referrer.",
             {
                 "customer": _TEXT,
@@ -96,7 +97,7 @@ _REFERRAL = _object(
         )
     },
 )
-_LINE = _object(
+_LINE = shape(
     "A record with its position in the log and the SHA-256 leaf hash of its bytes.",
     {
         "position": {"type": "integer", "minimum": 1},
@@ -104,14 +105,14 @@ _LINE = _object(
         "record": {"type": "object"},
     },
 )
-_NAMED_RECORD = _object(
+_NAMED_RECORD = shape(
     "Which record.", {"version": _COUNT, "position": _COUNT, "type": _TEXT, "id": _TEXT, "source": _TEXT}
 )
-_TAKEN = _object(
+_TAKEN = shape(
     "What was taken from the lot; back into it with a minus.",
     {"record": {"anyOf": [_NAMED_RECORD, {"type": "null"}]}, "amount": {"type": "integer"}},
 )
-_TERM = _object(
+_TERM = shape(
     "A lot, or a debt: amount = remaining + Σ taken.",
     {
         "lot": _TEXT,
@@ -120,13 +121,13 @@ _TERM = _object(
         "record": _NAMED_RECORD,
         "rules": _COUNT,
         "rule": {"type": ["string", "null"]},
-        "taken": _list(_TAKEN),
+        "taken": list_of(_TAKEN),
     },
 )
 _VERSION: dict[str, Schema] = {"version": {"type": "integer", "minimum": 1}, "effective_from": _INSTANT_OR_NULL}
 
 READ: dict[str, Schema] = {
-    "Customer": _object(
+    "Customer": shape(
         "The account of a customer at `as_of`, as known at `known_at`.",
         {
             "program": _TEXT,
@@ -139,35 +140,35 @@ READ: dict[str, Schema] = {
             "available": _BY_ASSET,
             "pending": _BY_ASSET,
             "held": _BY_ASSET,
-            "lots": _list(_LOT),
-            "debts": _list(_DEBT),
+            "lots": list_of(_LOT),
+            "debts": list_of(_DEBT),
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
-        {"coupons": _list(_COUPON), "packages": _list(_PACKAGE), "membership": _MEMBERSHIP, "referral": _REFERRAL},
+        {"coupons": list_of(_COUPON), "packages": list_of(_PACKAGE), "membership": _MEMBERSHIP, "referral": _REFERRAL},
     ),
-    "Page": _object(
-        "Records of a customer.", {"records": _list(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}
+    "Page": shape(
+        "Records of a customer.", {"records": list_of(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}
     ),
-    "Explanation": _object(
+    "Explanation": shape(
         "Where a balance comes from.",
         {
             "program": _TEXT,
             "customer": _TEXT,
             "of": _TEXT,
             "value": {"type": "integer"},
-            "terms": _list(_TERM),
-            "debts": _list(_TERM),
+            "terms": list_of(_TERM),
+            "debts": list_of(_TERM),
             "position": _COUNT,
             "as_of": _INSTANT,
             "known_at": _INSTANT,
         },
     ),
-    "Refusals": _object(
+    "Refusals": shape(
         "What was decided against.",
         {
-            "refusals": _list(
-                _object(
+            "refusals": list_of(
+                shape(
                     "A refusal and the event it answered.",
                     {
                         "status": {"enum": ["final", "waiting", "settled", "waived"]},
@@ -184,38 +185,38 @@ READ: dict[str, Schema] = {
             "next": {"type": ["string", "null"]},
         },
     ),
-    "Rules": _object(
+    "Rules": shape(
         "A version of the rules; `effective_from` null = from ever.",
         {"program": _TEXT, **_VERSION, "rules": _ref("RulesDocument")},
     ),
-    "RulesRead": _object(
+    "RulesRead": shape(
         "A version of the rules, and which versions there are.",
         {
             "program": _TEXT,
             **_VERSION,
             "rules": _ref("RulesDocument"),
-            "versions": _list(_object("A version.", _VERSION)),
+            "versions": list_of(shape("A version.", _VERSION)),
         },
     ),
-    "Metrics": _object(
+    "Metrics": shape(
         "Every metric's definition.",
         {
             "program": _TEXT,
-            "metrics": _list(
-                _object(
+            "metrics": list_of(
+                shape(
                     "A versioned definition.",
                     {
                         "metric": _TEXT,
                         "sentence": _TEXT,
                         "formula": _TEXT,
-                        "by": _list(_TEXT),
-                        "parameters": _list(_object("A parameter.", {"name": _TEXT, "says": _TEXT, "kind": _TEXT})),
+                        "by": list_of(_TEXT),
+                        "parameters": list_of(shape("A parameter.", {"name": _TEXT, "says": _TEXT, "kind": _TEXT})),
                     },
                 )
             ),
         },
     ),
-    "MetricAnswer": _object(
+    "MetricAnswer": shape(
         "The answer of a metric; `position` reproduces it as `known_at`.",
         {
             "metric": _TEXT,
@@ -224,18 +225,18 @@ READ: dict[str, Schema] = {
             "parameters": {"type": "object"},
             "from": _INSTANT_OR_NULL,
             "to": _INSTANT_OR_NULL,
-            "by": _list(_TEXT),
+            "by": list_of(_TEXT),
             "as_of": _INSTANT,
             "known_at": _INSTANT,
             "position": _COUNT,
             "sealed_through": _COUNT,
             "counts": {"type": "object", "additionalProperties": _COUNT},
-            "rows": _list({"type": "object"}),
+            "rows": list_of({"type": "object"}),
         },
         {"currency": {"type": ["string", "null"]}},
     ),
-    "Health": _object("The process lives.", {"status": {"const": "ok"}}),
-    "Ready": _object(
+    "Health": shape("The process lives.", {"status": {"const": "ok"}}),
+    "Ready": shape(
         "Each check by name.",
         {"status": {"const": "ready"}, "checks": {"type": "object", "additionalProperties": {"type": "boolean"}}},
     ),

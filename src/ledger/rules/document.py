@@ -21,6 +21,7 @@ from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
 from ledger.rules.tiers import EventGrowth, PurchaseGrowth, Tiers
+from ledger.rules.valuation import Valuation
 
 
 class ProgramBlock(Part):
@@ -63,6 +64,7 @@ class RulesDocument(Part):
     tenders: Tenders = Tenders()
     referral: Referral | None = None
     tiers: Tiers | None = None
+    valuation: tuple[Valuation, ...] = ()
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 

@@ -1,0 +1,105 @@
+"""The part of the table of routes that answers for a whole program: reports."""
+
+from api import examples_reports as examples
+from api.openapi import Operation, good, parameter
+from api.parameters import AS_OF, INSTANT, KNOWN_AT, PROGRAM, limit
+from api.reports import LIMIT, LIMIT_MAX, TEXT_MAX, UNKNOWN, read_points_report, read_points_report_records
+from api.schemas import Schema, ref
+from projections.reports.formats import FORMATS, TABLES
+from projections.reports.points import DIMENSIONS
+
+_FROM = parameter(
+    "from",
+    "query",
+    "Where the period begins: an instant with offset, or a date, whose first instant is meant. Left out: all time.",
+    {"anyOf": [INSTANT, {"type": "string", "format": "date"}]},
+    "2025-12-01",
+)
+_MONEY = parameter(
+    "money",
+    "query",
+    "Only this currency, or none. Left out: every currency in which the rules value points.",
+    {"type": "string", "pattern": "^([A-Z]{3}|none)$"},
+)
+
+
+_SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"^[^\u0000]+$"}
+
+
+def _value(name: str) -> Schema:
+    return parameter(
+        name,
+        "query",
+        f"Only this {name.replace('_', ' ')}; {UNKNOWN}: where it is not known.",
+        _SHORT,
+    )
+
+
+REPORTS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        "/v1/programs/{program}/reports/points",
+        read_points_report,
+        "reports",
+        {
+            200: {
+                "description": "Points owed; asked again with its `as_of` and `position`, the same bytes.",
+                "content": {
+                    **good("", ref("PointsReport"), examples.POINTS_REPORT)["content"],
+                    **{
+                        media_type.partition(";")[0]: {"schema": {"type": "string"}, "example": "a file"}
+                        for media_type, _ in FORMATS.values()
+                    },
+                },
+            }
+        },
+        problems=(400, 404, 409),
+        parameters=(
+            PROGRAM,
+            _FROM,
+            AS_OF,
+            KNOWN_AT,
+            _MONEY,
+            parameter("format", "query", "How it is written.", {"enum": ["json", *FORMATS], "default": "json"}),
+            parameter(
+                "table", "query", "Which table, of CSV and Parquet.", {"enum": list(TABLES), "default": TABLES[0]}
+            ),
+        ),
+        description="Opening + opened + granted + reinstated ± adjusted − redeemed − expired − clawed back − debts covered = "
+        "closing, to the last point. Debts, pending and held points stand apart and are never netted. Money that the rules "
+        "cannot say is 409 `valuation_missing`; a report that cannot be answered exactly is not answered.",
+    ),
+    Operation(
+        "GET",
+        "/v1/programs/{program}/reports/points/records",
+        read_points_report_records,
+        "reports",
+        {200: good("A page of records.", ref("PointsReportRecords"), examples.POINTS_REPORT_RECORDS)},
+        problems=(400, 404),
+        parameters=(
+            PROGRAM,
+            _FROM,
+            AS_OF,
+            KNOWN_AT,
+            {
+                **parameter(
+                    "line",
+                    "query",
+                    "A line of the roll-forward, such as granted; debt for those of debts.",
+                    {"type": "string", "pattern": "^[a-z_]{1,64}$"},
+                    "redeemed",
+                ),
+                "required": True,
+            },
+            parameter("detail", "query", "The line's detail, such as purchase.", _SHORT),
+            *(_value(name) for name in DIMENSIONS),
+            parameter(
+                "after",
+                "query",
+                "The `next` of the page before.",
+                {"type": "integer", "minimum": 0, "maximum": 10**16 - 1},
+            ),
+            limit(LIMIT, LIMIT_MAX),
+        ),
+    ),
+)
