@@ -262,6 +262,7 @@ def program_stream_id(program: str) -> UUID:
     return uuid5(NAMESPACE, program)
 
 
+@lru_cache(maxsize=4_096)
 def customer_stream_id(program: str, customer: str) -> UUID:
     """The stream of a customer of a program."""
     return uuid5(program_stream_id(program), customer)

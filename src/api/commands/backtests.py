@@ -11,7 +11,7 @@ from api.commands.connecting import Database, database, opened
 from api.commands.console import bar, say, show_table
 from api.commands.options import PROGRAM, JsonOption, ProgramOption
 from api.commands.rulebooks import read_file
-from api.commands.running import run
+from api.commands.running import collect_rarely, run
 from ledger import store
 from ledger.errors import ProgramUnknown
 from ledger.leasing import lent
@@ -41,6 +41,7 @@ def run_backtest(
 
     Issued, redeemed, expired and outstanding points, members per tier, upgrades and downgrades, by segment.
     """
+    collect_rarely()
     document, _ = read_file(file)
     settings = Settings.from_environment()
     with database(settings) as at:
