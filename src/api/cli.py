@@ -5,6 +5,7 @@ import sys
 import typer
 
 from api.commands.backtests import run_backtest
+from api.commands.changes import changes
 from api.commands.customers import replay
 from api.commands.imports import import_file
 from api.commands.keyring import keys
@@ -50,6 +51,7 @@ app.add_typer(heads, name="heads")
 app.add_typer(refusals, name="refusals")
 app.add_typer(keys, name="keys")
 app.add_typer(programs, name="programs")
+app.add_typer(changes, name="changes")
 rules.command("backtest")(run_backtest)
 app.add_typer(rules, name="rules")
 app.add_typer(report, name="report")

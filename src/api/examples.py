@@ -156,6 +156,19 @@ DRY_RUN: dict[str, Any] = {
     "rules": 1,
 }
 
+CHANGE: dict[str, Any] = {
+    "change": "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+    "status": "approved",
+    "kind": "adjustment",
+    "hash": "5c0e4a6d9f3c1b7d2e8f00a4c6b1d3e5f7a9081726354453627180f9e8d7c6b5",
+    "rules": 2,
+    "proposed_by": "ann",
+    "proposed_at": "2026-11-21T02:00:00Z",
+    "approved_by": "bob",
+    "approved_at": "2026-11-21T02:10:00Z",
+    "content": {"customer": "c-1001", "points": 5000, "reason": "credited to the wrong account", "ticket": "T-88"},
+}
+
 REFUSAL: dict[str, Any] = {
     "type": "urn:ledger:problem:insufficient_points",
     "title": "Insufficient points",

@@ -45,6 +45,18 @@ class NotPermitted(LedgerError):
     code = "forbidden"
 
 
+class ApprovalNeeded(NotPermitted):
+    """This takes two people: it is proposed by one and approved by another."""
+
+    code = "approval_needed"
+
+
+class SamePrincipal(NotPermitted):
+    """Whoever proposed a change cannot approve it, with whatever key."""
+
+    code = "same_principal"
+
+
 class NotFound(LedgerError):
     """There is no such thing."""
 
@@ -67,6 +79,30 @@ class ReceiptUnknown(NotFound):
     """No event with this source and id has been recorded."""
 
     code = "receipt_unknown"
+
+
+class ChangeUnknown(NotFound):
+    """There is no such change."""
+
+    code = "change_unknown"
+
+
+class ChangeSettled(LedgerError):
+    """This change was approved before."""
+
+    code = "change_settled"
+
+
+class ChangeDiffers(LedgerError):
+    """The hash is not that of the change's content: look at it again."""
+
+    code = "change_differs"
+
+
+class ChangeOutdated(LedgerError):
+    """Other rules were published after this proposal: propose again."""
+
+    code = "change_outdated"
 
 
 class KeyReused(LedgerError):

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from ledger.changes import Change, approved, proposed
 from ledger.errors import InvariantBroken
 from ledger.instants import parse
 from ledger.records import Record
@@ -27,12 +28,14 @@ class ProgramState:
         version: of the last record folded.
         rulebook: every published version; None before the first.
         places: register by store, oldest first.
+        changes: what was proposed, by id, and who approved it.
     """
 
     version: int = 0
     latest: int = 0
     rulebook: Rulebook | None = None
     places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
 
     @property
     def rules(self) -> Rulebook:
@@ -63,6 +66,11 @@ def evolve(state: ProgramState, record: Record) -> ProgramState:
         return replace(state, rulebook=_with_version(state.rulebook, record.data))
     if record.type == "place.registered":
         return replace(state, places=_with_place(state.places, record.data))
+    if record.type == "change.proposed":
+        return replace(state, changes={**state.changes, record.id: proposed(record)})
+    if record.type == "change.approved":
+        change = approved(state.changes[record.data["change"]], record)
+        return replace(state, changes={**state.changes, change.id: change})
     return state
 
 

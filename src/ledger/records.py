@@ -75,10 +75,12 @@ TYPES = frozenset(
         "membership.ended",
         "place.registered",
         "program.published",
+        "change.proposed",
+        "change.approved",
     }
 )
 
-PROGRAM_TYPES = frozenset({"place.registered", "program.published"})
+PROGRAM_TYPES = frozenset({"place.registered", "program.published", "change.proposed", "change.approved"})
 """Types of the program's own stream; their subject is the program's name."""
 
 

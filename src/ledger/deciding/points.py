@@ -1,11 +1,12 @@
 """Points granted, redeemed, given back and adjusted by hand."""
 
+from ledger.changes import SOURCE, covers
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import grant
 from ledger.deciding.places import where
 from ledger.deciding.spending import give_back, last_consumed_first, spend_points
 from ledger.deciding.unit import Unit
-from ledger.errors import RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
+from ledger.errors import ApprovalNeeded, RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
 from ledger.instants import parse
 from ledger.records import Posting
 
@@ -62,9 +63,11 @@ def adjusted(unit: Unit, command: Command) -> Decision:
     """Adjust by hand: a positive amount opens a lot, a negative one consumes like a redemption.
 
     Raises:
+        ApprovalNeeded: the rules let two people decide on so many points, and nobody has approved this.
         InsufficientPoints: nothing is taken.
     """
     points = command.data["points"]
+    _check_approved(unit, command)
     if points < 0:
         spend_points(unit, -points, "program:adjusted")
     else:
@@ -72,6 +75,16 @@ def adjusted(unit: Unit, command: Command) -> Decision:
         lot = unit.post(Posting(ASSET, points, "program:adjusted", "customer:points", lot="", expires_at=expires_at))
         _open(unit, (lot, points, expires_at))
     return unit.finish(command, reference=None, derived={})
+
+
+def _check_approved(unit: Unit, command: Command) -> None:
+    approvals, points = unit.rules.document.approvals, command.data["points"]
+    if approvals is None or approvals.adjustments_over is None or abs(points) <= approvals.adjustments_over:
+        return
+    change = unit.context.state.changes.get(command.id) if command.source == SOURCE else None
+    if not covers(change, command.subject, command.data):
+        message = "Adjustments of so many points are proposed by one and approved by another."
+        raise ApprovalNeeded(message, kind="adjustment", points=points, adjustments_over=approvals.adjustments_over)
 
 
 def _open(unit: Unit, lot: tuple[str, int, int]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import program as programs
+from ledger.deciding.changes import check_approval, check_publication, publication
 from ledger.deciding.command import Command, Context, instant_of
 from ledger.errors import FixedAtCreation, FormError
 from ledger.instants import show
@@ -28,6 +29,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
 
     Raises:
         FormError: the rules document is malformed, the subject is not the program, or `time_in_future`.
+        ApprovalNeeded, ChangeUnknown, ChangeSettled, SamePrincipal, ChangeDiffers, ChangeOutdated
         FixedAtCreation: the document changes what was fixed when the program was created.
     """
     if command.subject != context.program:
@@ -36,7 +38,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
             errors=[{"pointer": "/subject", "reason": f"expected {context.program!r}"}],
         )
     instant = instant_of(command, context)
-    data = _published(state, command, context.now) if command.type == "program.published" else command.data
+    data, follows = _decided(state, command, context.now)
     record = Record(
         id=command.id,
         source=command.source,
@@ -50,12 +52,29 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
         data=data,
         derived={"at": show(instant)} if instant != command.time else None,
     )
-    return ProgramDecision([record], programs.evolve(state, record))
+    state = programs.evolve(state, record)
+    if follows is None:
+        return ProgramDecision([record], state)
+    published = publication(record, follows)
+    return ProgramDecision([record, published], programs.evolve(state, published), own=0)
 
 
-def _published(state: ProgramState, command: Command, now: int) -> dict[str, Any]:
+def _decided(state: ProgramState, command: Command, now: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The data of the event's own record, and of the publication that follows from it at once."""
+    if command.type == "program.published":
+        check_publication(state)
+        return _published(state, command.data["document"], now), None
+    if command.type == "change.proposed" and command.data["kind"] == "rules":
+        _published(state, command.data["content"], now)  # what could not be published is not proposed
+    if command.type == "change.approved":
+        change = check_approval(state, command)
+        return command.data, _published(state, change.content, now) if change.kind == "rules" else None
+    return command.data, None
+
+
+def _published(state: ProgramState, sent: Any, now: int) -> dict[str, Any]:
     """What is kept of a publication: its number, from when it counts, and the document with every default spelled out."""
-    document = read_document(command.data["document"])
+    document = read_document(sent)
     first = state.rulebook is None
     if state.rulebook is not None:
         fixed = state.rulebook.latest.document.program

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ledger.errors import FormError
 from ledger.instants import EARLIEST, business_day, from_datetime, start_of_day
+from ledger.rules.approvals import Approvals
 from ledger.rules.basics import Currency, Moment, Part
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
@@ -68,6 +69,7 @@ class RulesDocument(Part):
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 
+    approvals: Approvals | None = None
     examples: Annotated[tuple[Example, ...], Field(max_length=200)] | None = None
 
     @model_validator(mode="after")

@@ -144,6 +144,7 @@ _WHOM = {
     "business_day_starts_at": "everyone: to which day a purchase belongs",
     "effective_from": "everyone: from when these rules count",
     "program": "nobody: this block is fixed when a program is created",
+    "approvals": "those who publish rules or adjust balances",
     "moments": "customers to whom the rules of that moment apply",
     "stacking": "customers to whom several rules apply",
 }
