@@ -12,6 +12,7 @@ from api.commands.keyring import keys
 from api.commands.metrics import metric
 from api.commands.programs import programs
 from api.commands.refusals import refusals
+from api.commands.report_shop import shop
 from api.commands.reports import report
 from api.commands.rulebooks import rules
 from api.commands.running import with_one_line
@@ -45,6 +46,7 @@ app.command()(migrate)
 app.command("import")(import_file)
 app.command()(replay)
 app.command()(metric)
+report.command("shop")(shop)
 app.add_typer(twin, name="twin")
 app.command("check")(check_ledger)
 app.add_typer(heads, name="heads")

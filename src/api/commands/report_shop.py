@@ -1,0 +1,82 @@
+"""`ledger report shop`: what a store manager wants to know, as tables in a terminal or as one HTML page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.connecting import Database, database, opened
+from api.commands.console import note, say, show_table
+from api.commands.options import PROGRAM, ProgramOption
+from api.commands.running import run
+from ledger import reading
+from ledger.leasing import lent
+from ledger.reading import Book
+from ledger.settings import Settings
+from projections.reports.shop.asking import Report, ask
+from projections.reports.shop.page import html
+from projections.reports.shop.sections import Section, sections
+from projections.reports.shop.verdicts import VERDICTS, findings
+from projections.twin.fleet import Fleets
+
+
+def shop(
+    program: ProgramOption = PROGRAM,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="What had happened by then. Left out: now.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="What was written by then: an instant, or a position.")
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="CODE", help="ISO 4217; needed where there are several.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with charts.")] = None,
+) -> None:
+    """Is the pool of customers growing, is repurchase rising, is the average order rising, who is leaving."""
+    settings = Settings.from_environment()
+    with database(settings) as at:
+        report = run(_asked(settings, at, program, as_of=as_of, known_at=known_at, currency=currency))
+    if page is None:
+        _show(report)
+        return
+    body = html(report).encode()
+    page.write_bytes(body)
+    note(f"{page}: {len(body):,} bytes")
+
+
+async def _asked(
+    settings: Settings, at: Database, name: str, *, as_of: str | None, known_at: str | None, currency: str | None
+) -> Report:
+    async with opened(settings, at) as ledger, lent(ledger.pool) as conn:
+        program = await ledger.find(name)
+        book = Book(program.log_id, name, program.state.rules.latest.document.zone, program.state)
+        cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
+        fleets = Fleets(settings.twin)
+        try:
+            async with fleets.at(conn, book, cut) as fleet:
+                return ask(fleet, currency=currency)
+        finally:
+            fleets.close()
+
+
+def _show(report: Report) -> None:
+    say(f"{report.program} as of {report.as_of}, known at position {report.position:,}")
+    for one in findings(report):
+        say()
+        say(f"{one.question.en} {one.question.zh}")
+        say(f"{VERDICTS[one.verdict].en} {VERDICTS[one.verdict].zh}: {one.figure}")
+        say(one.said.en)
+        say(one.said.zh)
+    for section in sections(report):
+        _show_section(section)
+
+
+def _show_section(section: Section) -> None:
+    say()
+    say(f"{section.title.en} {section.title.zh}")
+    if section.rows:
+        show_table(section.heads, section.rows)
+    if section.chart is None:
+        say(f"{section.nothing.en} {section.nothing.zh}")
+    note(", ".join(answer["metric"] for answer in section.answers))
