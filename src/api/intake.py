@@ -30,6 +30,9 @@ EXTENSION_INTEGER_MAX = 2**31
 _AHEAD_MAX = AHEAD_MAX_MINUTES * MINUTE
 _REQUIRED = ("specversion", "id", "source", "type", "subject", "time")
 _DEFINED = frozenset({*_REQUIRED, "data", "datacontenttype", "dataschema"})
+_ANYBODYS = frozenset({"source.declared"})
+"""Of the program's own types those that need no scope beside `post`."""
+
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
 _JSON_TYPE = re.compile(r"application/json *(;.*)?\Z", re.IGNORECASE | re.DOTALL)
 _ENTITY_TAG = re.compile(r"(\"?)([0-9]{1,16})\1\Z")
@@ -227,7 +230,7 @@ def _malformed(pointer: str, reason: str) -> FormError:
 def _check_rights(source: str, kind: str, sender: Sender) -> None:
     if sender.sources is not None and source not in sender.sources:
         raise NotPermitted("This key may not post for this source.", source=source)
-    if kind in PROGRAM_TYPES and not sender.is_admin:
+    if kind in PROGRAM_TYPES and kind not in _ANYBODYS and not sender.is_admin:
         raise NotPermitted("Only a key with the scope admin may post this type.", needs_one_of=[Scope.ADMIN])
 
 

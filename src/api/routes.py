@@ -2,7 +2,7 @@
 
 import orjson
 
-from api import examples, examples_held
+from api import declarations, examples, examples_held
 from api.answers import EVENT_STREAM, JSON, NDJSON
 from api.customers import EVENTS_LIMIT, explain, read_customer, read_events, replay
 from api.events import BATCH, BATCH_EVENTS_MAX, BINARY, LINES, STRUCTURED, post_events
@@ -347,6 +347,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *metric_operations(_PROGRAM, (_AS_OF, _KNOWN_AT)),
     *REPORTS,
     *CHANGES,
+    declarations.OPERATION,
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(
         "GET",

@@ -97,6 +97,19 @@ _REFERRAL = shape(
         )
     },
 )
+_STANDING = shape(
+    "What is frozen, and since when the account is closed.",
+    {
+        "frozen": list_of(
+            shape(
+                "A freeze.",
+                {"what": {"enum": ["earn", "redeem"]}, "since": _INSTANT, "reason": _TEXT},
+                {"until": _INSTANT},
+            )
+        )
+    },
+    {"closed": shape("The end of the account.", {"at": _INSTANT, "reason": _TEXT})},
+)
 _LINE = shape(
     "A record with its position in the log and the SHA-256 leaf hash of its bytes.",
     {
@@ -145,7 +158,13 @@ READ: dict[str, Schema] = {
             "tier": {"type": ["object", "null"]},
             "totals": _TOTALS,
         },
-        {"coupons": list_of(_COUPON), "packages": list_of(_PACKAGE), "membership": _MEMBERSHIP, "referral": _REFERRAL},
+        {
+            "coupons": list_of(_COUPON),
+            "packages": list_of(_PACKAGE),
+            "membership": _MEMBERSHIP,
+            "referral": _REFERRAL,
+            "standing": _STANDING,
+        },
     ),
     "Page": shape(
         "Records of a customer.", {"records": list_of(_LINE), "next": {"type": ["integer", "null"], "minimum": 1}}
@@ -162,6 +181,29 @@ READ: dict[str, Schema] = {
             "position": _COUNT,
             "as_of": _INSTANT,
             "known_at": _INSTANT,
+        },
+    ),
+    "Declarations": shape(
+        "What each till declared for a business day, what of it arrived, and what differs.",
+        {
+            "program": _TEXT,
+            "business_day": _TEXT,
+            "position": _COUNT,
+            "declarations": list_of(
+                shape(
+                    "A till: a source, a store, a currency. `missing` and `extra` name orders where the till named its own.",
+                    {
+                        **dict.fromkeys(("source", "store", "currency"), _TEXT),
+                        "status": {"enum": ["agrees", "open", "waived", "undeclared"]},
+                        "declared": {"type": ["object", "null"]},
+                        "found": {"type": "object"},
+                        "differences": list_of({"type": "object"}),
+                        "missing": {"type": ["array", "null"], "items": _TEXT},
+                        "extra": {"type": ["array", "null"], "items": _TEXT},
+                    },
+                    {"waived": {"type": "object"}, "declared_in": _COUNT},
+                )
+            ),
         },
     ),
     "Refusals": shape(

@@ -21,6 +21,9 @@ STATE_SCHEMA = 3
 
 OPEN_LOTS_MAX = 2_000
 
+CLOSED = "closed"
+"""Key in the part `standing`: nothing falls due on an account that is closed."""
+
 
 @dataclass(slots=True)
 class Totals:
@@ -71,6 +74,8 @@ class Account:
 
     def due_at(self) -> int | None:
         """The first instant at which time itself changes this account; None if it never does."""
+        if CLOSED in self.parts.get("standing", ()):
+            return None
         due = NEVER
         for lot in self.lots.values():
             due = min(due, lot.expires_at)

@@ -271,6 +271,8 @@ def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR09
     match record.type:
         case "customer.signed_up":
             return f"signup:{record.subject}"
+        case "customer.closed":
+            return f"closing:{record.subject}"
         case "purchase.recorded":
             return f"purchase:{_scope(record, order_scope)}:{data['order_id']}"
         case "purchase.refunded":

@@ -208,6 +208,30 @@ class ReferralEnded(Refused):
     code = "referral_ended"
 
 
+class CustomerClosed(Refused):
+    """The account is closed; nothing is recorded on it any more."""
+
+    code = "customer_closed"
+
+
+class CustomerFrozen(Refused):
+    """What the event would do is frozen for this customer at its time."""
+
+    code = "customer_frozen"
+
+
+class CustomerNotFrozen(Refused):
+    """Nothing of this is frozen at that time."""
+
+    code = "customer_not_frozen"
+
+
+class CustomerNotSettled(Refused):
+    """Something that was paid for, or a hold, is still open, so the account is not closed."""
+
+    code = "customer_not_settled"
+
+
 class LineUnknown(Refused):
     """The purchase has no such line."""
 

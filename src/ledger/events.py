@@ -220,6 +220,18 @@ def _check_package(data: dict[str, Any], time: int) -> None:
         _reject("/valid_until", "a package ends after it is sold", "expires_before_grant")
 
 
+def _check_freeze(data: dict[str, Any], time: int) -> None:
+    if "until" in data and parse(data["until"]) <= time:
+        _reject("/until", "a freeze ends after it begins")
+
+
+def _check_declaration(data: dict[str, Any], _: int) -> None:
+    if data["net"] != data["gross"] - data["refunds"]:
+        _reject("/net", "net is gross less refunds")
+    if "order_ids" in data and len(set(data["order_ids"])) != data["orders"]:
+        _reject("/order_ids", f"{data['orders']} different orders are declared")
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "purchase.recorded": _check_purchase,
     "purchase.refunded": _check_refund,
@@ -229,7 +241,9 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "points.adjusted": _check_adjustment,
     "tier.assigned": _check_assignment,
     "account.opened_from": _check_opening,
+    "source.declared": _check_declaration,
     "hold.placed": _check_hold,
+    "customer.frozen": _check_freeze,
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,

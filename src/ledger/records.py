@@ -27,7 +27,19 @@ OURS = "ledger:"
 FOLLOWS = "ledger:follows"
 """Source of records that follow from an event at once, such as an upgrade; they come after the event's own in its unit."""
 
-TYPES = frozenset(
+PROGRAM_TYPES = frozenset(
+    {
+        "place.registered",
+        "program.published",
+        "change.proposed",
+        "change.approved",
+        "source.declared",
+        "declaration.waived",
+    }
+)
+"""Types of the program's own stream; their subject is the program's name."""
+
+TYPES = PROGRAM_TYPES | frozenset(
     {
         "customer.signed_up",
         "purchase.recorded",
@@ -54,12 +66,9 @@ TYPES = frozenset(
         "coupon.voided",
         "coupon.expired",
         "coupon.expiry_reversed",
-        "referral.made",
-        "referral.noted",
-        "referral.qualified",
-        "referral.disqualified",
-        "referral.rewarded",
-        "referral.revoked",
+        *("customer.frozen", "customer.unfrozen", "customer.closed"),
+        *("referral.made", "referral.noted", "referral.qualified", "referral.disqualified"),
+        *("referral.rewarded", "referral.revoked"),
         "package.sold",
         "package.used",
         "package.refunded",
@@ -73,15 +82,8 @@ TYPES = frozenset(
         "membership.resumed",
         "membership.cancelled",
         "membership.ended",
-        "place.registered",
-        "program.published",
-        "change.proposed",
-        "change.approved",
     }
 )
-
-PROGRAM_TYPES = frozenset({"place.registered", "program.published", "change.proposed", "change.approved"})
-"""Types of the program's own stream; their subject is the program's name."""
 
 
 class Posting(NamedTuple):

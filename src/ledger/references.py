@@ -43,6 +43,8 @@ def reference_of(command: Command, program: str, order_scope: OrderScope) -> str
     match command.type:
         case "customer.signed_up":
             return f"signup:{command.subject}"
+        case "customer.closed":
+            return f"closing:{command.subject}"
         case "points.granted":
             return f"grant:{data['grant_id']}" if "grant_id" in data else None
         case "account.opened_from":

@@ -43,6 +43,7 @@ COUPONS = Words(
     used="coupon.redeemed",
     returned="coupon.returned",
     voided=frozenset({"coupon.voided", "membership.cancelled"}),
+    also=frozenset({"customer.closed"}),
 )
 
 PACKAGES = Words(

@@ -32,6 +32,7 @@ from tests.builders import (
     rules,
 )
 from tests.decisions.refusals_of_membership import HELD_BEFORE, HELD_TABLES
+from tests.decisions.refusals_of_standing import STANDING_TABLES
 from tests.decisions.refusals_of_tiers import BLOCKS, TIER_TABLES
 from tests.given import code_of, given, run
 
@@ -68,6 +69,7 @@ REFUND = [
 TABLES = (
     HELD_TABLES
     | TIER_TABLES
+    | STANDING_TABLES
     | {
         "purchase.refunded": (
             event(

@@ -17,6 +17,7 @@ from ledger.deciding.points import adjusted, granted, redeemed, redemption_rever
 from ledger.deciding.program import ProgramDecision, decide_program
 from ledger.deciding.referral import follow_referral, noted, referral_falls_due, revoked, rewarded
 from ledger.deciding.refunds import refund, returned
+from ledger.deciding.standing import check_standing, closed, frozen, unfreeze_when_due, unfrozen
 from ledger.deciding.stored import load_refunded, loaded, spent
 from ledger.deciding.tiers import falls_due, follows_at_once, tier_assigned
 from ledger.deciding.trade import delivered, purchase
@@ -48,6 +49,9 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "coupon.redeemed": coupons.redeemed,
     "coupon.returned": coupons.returned,
     "coupon.voided": coupons.voided,
+    "customer.frozen": frozen,
+    "customer.unfrozen": unfrozen,
+    "customer.closed": closed,
     "referral.noted": noted,
     "referral.rewarded": rewarded,
     "referral.revoked": revoked,
@@ -62,7 +66,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
 }
 
 
-FALLS_DUE[:] = [time_out, referral_falls_due, falls_due, membership.falls_due]
+FALLS_DUE[:] = [time_out, referral_falls_due, unfreeze_when_due, falls_due, membership.falls_due]
 FOLLOWS_AT_ONCE[:] = [follow_referral, follows_at_once]
 
 
@@ -95,6 +99,8 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
     unit.advance(instant)
     if unit.late and "holds" in unit.account.parts:
         unit.advance(context.now)  # what a hold frees meanwhile counts whether or not the clock has written it
+    if unit.account.parts:
+        check_standing(unit, command)
     return _FAMILIES[command.type](unit, command)
 
 

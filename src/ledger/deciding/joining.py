@@ -4,6 +4,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_event
 from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
+from ledger.deciding.standing import may_earn
 from ledger.deciding.tiers import count_opening, count_signup
 from ledger.deciding.unit import Unit
 from ledger.instants import NEVER, parse
@@ -14,7 +15,8 @@ def signed_up(unit: Unit, command: Command) -> Decision:
     """Record a sign-up with the points the rules give for it; once per customer."""
     derived = where(unit, command.data)
     look_at_referrer(unit, command)
-    earn_for_event(unit, unit.rules.document.signup_earning, command.data, derived["business_day"], "signup")
+    if may_earn(unit):
+        earn_for_event(unit, unit.rules.document.signup_earning, command.data, derived["business_day"], "signup")
     derived |= count_signup(unit)
     return unit.finish(command, reference=f"signup:{command.subject}", derived=derived)
 

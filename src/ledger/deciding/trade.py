@@ -6,6 +6,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_purchase
 from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
+from ledger.deciding.standing import may_earn
 from ledger.deciding.tenders import pay
 from ledger.deciding.tiers import count_purchase, tier_at_event
 from ledger.deciding.unit import Unit
@@ -57,7 +58,8 @@ def purchase(unit: Unit, command: Command) -> Decision:
         pay(unit, data)
     look_at_referrer(unit, command)
     tier = tier_at_event(unit)
-    earn_for_purchase(unit, data, derived["business_day"], tier=tier)
+    if may_earn(unit):
+        earn_for_purchase(unit, data, derived["business_day"], tier=tier)
     derived |= count_purchase(unit, data, tier)
     return unit.finish(command, reference=reference, derived=derived)
 

@@ -11,6 +11,7 @@ from ledger.errors import FormError
 from ledger.instants import EARLIEST, business_day, from_datetime, start_of_day
 from ledger.rules.approvals import Approvals
 from ledger.rules.basics import Currency, Moment, Part
+from ledger.rules.closing import Closing
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.examples import Example
@@ -66,6 +67,7 @@ class RulesDocument(Part):
     referral: Referral | None = None
     tiers: Tiers | None = None
     valuation: tuple[Valuation, ...] = ()
+    closing: Closing = Closing()
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)
     business_day_starts_at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")] = "00:00"
 

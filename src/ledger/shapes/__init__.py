@@ -7,7 +7,20 @@ One file a family.
 
 from typing import Any
 
-from ledger.shapes import coupons, holds, joining, membership, packages, points, program, stored, tiers, trade
+from ledger.shapes import (
+    coupons,
+    declaring,
+    holds,
+    joining,
+    membership,
+    packages,
+    points,
+    program,
+    standing,
+    stored,
+    tiers,
+    trade,
+)
 
 SHAPES: dict[str, Any] = {
     **joining.SHAPES,
@@ -19,6 +32,8 @@ SHAPES: dict[str, Any] = {
     **holds.SHAPES,
     **tiers.SHAPES,
     **membership.SHAPES,
+    **standing.SHAPES,
     **program.SHAPES,
+    **declaring.SHAPES,
 }
 """Every type a sender may post, with the shape of its data."""
