@@ -108,7 +108,7 @@ def grant(
         points,
         f"program:issued:{reason}",
         "customer:points",
-        lot="",
+        lot=unit.next_lot(),
         available_at=available_at,
         expires_at=until,
         rule=rule,
@@ -124,19 +124,21 @@ def earning_base(rule: PurchaseEarning | PurchaseGrowth, data: dict[str, Any]) -
         Line numbers (0 stands for a purchase without lines), and the base of each in minor units.
     """
     lines = data.get("lines")
-    excluded = sum(tender["amount"] for tender in data.get("tenders", ()) if tender["kind"] in rule.exclude_tenders)
+    excluded = 0
+    if "tenders" in data:
+        excluded = sum(tender["amount"] for tender in data["tenders"] if tender["kind"] in rule.exclude_tenders)
     if not lines:
         return [0], [data["total"] - excluded]
     amounts = [line["amount"] for line in lines]
     if excluded:
         amounts = [amount - part for amount, part in zip(amounts, split(excluded, amounts), strict=True)]
     categories = rule.exclude_categories
-    kept = [
-        (line["line"], amount)
-        for line, amount in zip(lines, amounts, strict=True)
-        if line.get("earns", True) and not (categories and line.get("category") in categories)
-    ]
-    return [number for number, _ in kept], [amount for _, amount in kept]
+    numbers, bases = [], []
+    for line, amount in zip(lines, amounts, strict=True):
+        if line.get("earns", True) and not (categories and line.get("category") in categories):
+            numbers.append(line["line"])
+            bases.append(amount)
+    return numbers, bases
 
 
 def _earned(unit: Unit, rule: PurchaseEarning, data: dict[str, Any], day: str, tier: str | None) -> Earned:
@@ -222,7 +224,10 @@ def _post(unit: Unit, earned: Earned, data: dict[str, Any]) -> list[tuple[str, i
     for share in earned.shares:
         parts = _by_availability(unit, data, share.lines, share.bases)
         weights = [sum(part.bases) for part in parts]
-        split_amounts = [split(amount.points, weights) for amount in share.amounts]
+        if len(parts) == 1:
+            split_amounts = [[amount.points] for amount in share.amounts]
+        else:
+            split_amounts = [split(amount.points, weights) for amount in share.amounts]
         for place, part in enumerate(parts):
             why = {"base": weights[place], "rate": share.rate, "lines": part.lines, "bases": part.bases}
             for amount, points in zip(share.amounts, split_amounts, strict=True):

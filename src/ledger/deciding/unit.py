@@ -122,10 +122,14 @@ class Unit:
             self.timeline.restore(lot, amount, at)
         return tuple(parts)
 
+    def next_lot(self) -> str:
+        """The id of the lot that the next posting opens: the record's version and the posting's place."""
+        return f"{self.account.version + 1}.{len(self.postings) + 1}"
+
     def post(self, posting: Posting) -> str:
         """Add a posting to the event's own record. A posting that opens a lot (`lot=""`) is given its id, which is returned."""
-        if posting.lot is not None:
-            posting = posting._replace(lot=f"{self.account.version + 1}.{len(self.postings) + 1}")
+        if posting.lot == "":
+            posting = posting._replace(lot=self.next_lot())
         self.postings.append(posting)
         return posting.lot or ""
 
