@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from api.documents import read_yaml
 from ledger.events import SHAPES, validated
 from ledger.instants import parse
+from ledger.rules import read_document
 from ledger.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,3 +39,10 @@ def test_every_setting_is_documented_with_its_default() -> None:
         for name, field in Settings.model_fields.items()
     }
     assert shown == settings
+
+
+def test_the_rules_shown_for_tiers_are_rules() -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "TIERS.md").read_text(), re.DOTALL)
+    document = read_document(read_yaml(shown.encode()))
+    assert document.tiers is not None
+    assert [level.name for level in document.tiers.highest_first] == ["staff", "gold", "silver", "member"]
