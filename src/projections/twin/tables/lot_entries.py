@@ -1,10 +1,10 @@
 """Entries of lots and debts: what opened, took from or gave back to each, as the fold of an account does it.
 
 The sum of a lot's entries is what remains of it; of a lot that is past its `expires_at` nothing remains, whether or not the
-clock has written so. Source: `ledger.account.move`.
+clock has written so; but what a hold set aside lasts until `held_until`. Source: `ledger.account.move`.
 """
 
-from projections.twin.declaring import CUSTOMER, POSITION, Column, Table
+from projections.twin.declaring import CUSTOMER, POSITION, Column, Table, merged
 from projections.twin.tables.postings import MOVED_AT, MOVED_LOCAL_AT, POSTINGS_SHAPE
 
 _OF_CUSTOMER = "starts_with(each.\"from\", 'customer:')"
@@ -30,7 +30,7 @@ _OPENED_WITH = "CASE WHEN entry.opens AND entry.kind = 'lot' THEN"
 LOT_ENTRIES = Table(
     name="lot_entries",
     says="An entry of a lot (`kind` lot) or a debt; `amount` is signed, `other` the account on the program's side.",
-    shape=POSTINGS_SHAPE,
+    shape=merged(POSTINGS_SHAPE, {"data": {"until": "TIMESTAMP"}}),
     rows=f"(SELECT *, unnest({_ENTRIES}) AS entry FROM (SELECT *, unnest(postings) AS each FROM parsed)) AS r",
     columns=(
         POSITION,
@@ -46,6 +46,9 @@ LOT_ENTRIES = Table(
         Column("target", "VARCHAR", 'each."to"', required=True),
         Column("granted_at", "TIMESTAMP", f"{_OPENED_WITH} coalesce(each.granted_at, each.at, r.at) END"),
         Column("expires_at", "TIMESTAMP", f"{_OPENED_WITH} each.expires_at END"),
+        Column(
+            "held_until", "TIMESTAMP", f"{_OPENED_WITH} CASE WHEN each.\"to\" LIKE '%:held' THEN r.data.until END END"
+        ),
         Column("available_at", "TIMESTAMP", f"{_OPENED_WITH} (each.available_at->>'$')::TIMESTAMP END"),
         Column("waits", "BOOLEAN", f"{_OPENED_WITH} coalesce(each.available_at::VARCHAR = 'null', false) END"),
         Column(

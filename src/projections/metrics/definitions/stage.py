@@ -1,0 +1,109 @@
+"""Life-cycle stages: the stage of every customer at as_of, and how many are in each.
+
+g = time since the last counted occasion, n = occasions ever. prospect n = 0; churned g ≥ D; dormant S ≤ g < D; silent
+A ≤ g < S; then, with g < A: new n = 1, active ≥ k occasions in the last W days, returning otherwise. mode=interval: A, S, D =
+1.5, 3, 6 × the customer's median gap where n ≥ 4, each clamped to ⅓ … 3 × its fixed value. `resurrected` counts customers of
+the stage who within the last W days bought while dormant or churned. Exactly one stage at every instant; a full refund can
+move a customer back.
+Source: docs/METRICS.md, "stage@1".
+"""
+
+from ledger.instants import DAY, SECOND, to_datetime
+from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
+from projections.metrics.gaps import with_gaps
+from projections.twin.fleet import Expression, Fleet
+
+STAGES = ("prospect", "new", "active", "returning", "silent", "dormant", "churned")
+OCCASIONS_OF_INTERVAL_MIN = 4
+
+
+def compute(fleet: Fleet, asked: Asked) -> list[Row]:
+    """Customers of each stage; a stage nobody is in is shown with 0."""
+    staged = stages(fleet, asked)
+    counted = {
+        row["stage"]: row
+        for row in fleet.rows(
+            staged.group_by("stage").agg(customers=staged.count(), resurrected=staged.resurrected.sum().fill_null(0))
+        )
+    }
+    whole = sum(row["customers"] for row in counted.values())
+    rows = []
+    for stage in STAGES:
+        row = counted.get(stage, {"customers": 0, "resurrected": 0})
+        share = ratio(row["customers"], whole)
+        rows.append(
+            {"stage": stage, "customers": row["customers"], "share": share, "resurrected": int(row["resurrected"])}
+        )
+    return rows
+
+
+def stages(fleet: Fleet, asked: Asked) -> Expression:
+    """Every customer with `stage`, `occasions`, `days_since` the last one, and `resurrected`."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+    as_of = ibis.timestamp(to_datetime(fleet.cut.as_of).replace(tzinfo=None))
+    recent_from = ibis.timestamp(to_datetime(fleet.cut.as_of - asked["window"] * DAY).replace(tzinfo=None))
+    seen = with_gaps(fleet, asked)
+    is_recent = seen["at"] > recent_from
+    each = seen.group_by("customer").agg(
+        occasions=seen.count(),
+        last_at=seen["at"].max(),
+        recent=seen.count(where=is_recent),
+        median_gap=seen.gap_days.quantile(0.5),
+        woken=seen.count(where=is_recent & (seen.gap_days >= asked["dormant"])),
+    )
+    seconds = as_of.epoch_seconds() - each.last_at.epoch_seconds()
+    each = each.mutate(days_since=seconds.cast("float64") / (DAY // SECOND))
+    silent, dormant, churned = (_edge(each, asked, name, times) for name, times in _EDGES)
+    each = each.mutate(
+        stage=ibis.cases(
+            (each.days_since >= churned, "churned"),
+            (each.days_since >= dormant, "dormant"),
+            (each.days_since >= silent, "silent"),
+            (each.occasions == 1, "new"),
+            (each.recent >= asked["k"], "active"),
+            else_="returning",
+        )
+    )
+    known = fleet.table("records").select("customer").distinct()
+    staged = known.left_join(each, "customer")
+    return staged.select(
+        "customer",
+        stage=staged.stage.fill_null("prospect"),
+        occasions=staged.occasions.fill_null(0),
+        days_since=staged.days_since,
+        resurrected=(staged.woken.fill_null(0) > 0).cast("int64"),
+    )
+
+
+_EDGES = (("silent", 1.5), ("dormant", 3.0), ("churned", 6.0))
+
+
+def _edge(each: Expression, asked: Asked, name: str, times: float) -> Expression:
+    """Days from which a stage counts: the rule, or a multiple of the customer's own gap near it."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+    fixed = ibis.literal(float(asked[name]))
+    if asked["mode"] == "fixed":
+        return fixed
+    own = (each.median_gap * times).clip(lower=asked[name] / 3, upper=asked[name] * 3)
+    return (each.occasions >= OCCASIONS_OF_INTERVAL_MIN).ifelse(own, fixed)
+
+
+DEFINITION = define(
+    __doc__,
+    compute,
+    name="stage",
+    version=1,
+    parameters=(
+        *COUNTED,
+        OCCASION,
+        Parameter("mode", "Fixed edges, or each customer's own gap.", "choice", "fixed", ("fixed", "interval")),
+        Parameter("silent", "A, days.", "whole", 60, most=3_650),
+        Parameter("dormant", "S, days.", "whole", 120, most=3_650),
+        Parameter("churned", "D, days.", "whole", 365, most=3_650),
+        Parameter("window", "W, days.", "whole", 90, most=3_650),
+        Parameter("k", "Occasions in W that make a customer active.", "whole", 3),
+    ),
+    window=False,
+)

@@ -1,0 +1,65 @@
+"""Two roads to one number: the fold of an account, and the whole program's tables."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+
+from ledger import account as accounts
+from ledger.instants import show
+from ledger.records import Record
+from projections.metrics.answering import answer
+from projections.metrics.lots import balances
+from tests.metrics.fleets import fleet_of, texts_of
+from tests.properties.invariants import cut_offs
+from tests.properties.machine import Books, Checkout, Everything
+
+CUT_OFFS_TRIED = 6
+
+
+class _Fleets(Books):
+    """At the end, at random pairs of cut-offs, each ledger's balances are those of its fleet."""
+
+    def agreed(self) -> None:
+        dice = random.Random(len(self.never.records))
+        for ledger in (self.always, self.never):
+            check(ledger.records, dice)
+
+
+class AllOfIt(_Fleets, Everything):
+    """All types."""
+
+
+class Trade(_Fleets, Checkout):
+    """Buying, bringing back, spending."""
+
+
+def check(records: list[Record], dice: random.Random) -> None:
+    whole = fleet_of(texts_of(records), as_of=0)
+    instants = cut_offs(records)
+    for _ in range(CUT_OFFS_TRIED):
+        as_of, known_at = dice.choice(instants), dice.randint(1, len(records))
+        state = accounts.lapsed(accounts.fold(records[:known_at], as_of), as_of)
+        fleet = replace(whole, cut=replace(whole.cut, as_of=as_of, position=known_at))
+        found = {row["asset"]: (row["balance"], row["debt"]) for row in fleet.rows(balances(fleet))}
+        said = f"as of {show(as_of)}, known at {known_at}"
+        shown = state.balances()
+        for asset in {asset.removesuffix(":debt") for asset in shown} | set(found):
+            wanted = (shown.get(asset, 0), shown.get(f"{asset}:debt", 0))
+            assert found.get(asset, (0, 0)) == wanted, f"{asset} {said}"
+        (points,) = answer(fleet, "points", {})["rows"]
+        assert points["outstanding"] == shown["points"], said
+    whole.backend.disconnect()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [AllOfIt, Trade])
+def test_the_fold_and_the_fleet_agree_at_random_cut_offs(machine):
+    """Balances and debts of every asset, and the running sum of the flows of points.
+
+    Planted: what lapsed and is not written yet left in; a debt's opening taken for a lot; a posting at its record's time.
+    """
+    case = machine.TestCase
+    case.settings = settings(max_examples=4, stateful_step_count=15, print_blob=True, deadline=None)
+    case().runTest()
