@@ -108,6 +108,16 @@ def fold(records: Iterable[Record], as_of: int = NEVER) -> Account:
     return state
 
 
+def totals_of(records: Iterable[Record], as_of: int) -> Totals:
+    """The totals alone, counting only what happened by an instant."""
+    totals = Totals()
+    for record in records:
+        count = _COUNTED.get(record.type)
+        if count is not None and (instant := record.instant) <= as_of:
+            count(totals, record.data, record.derived or {}, instant)
+    return totals
+
+
 def apply(state: Account, record: Record, as_of: int = NEVER) -> None:
     """Apply one record in place; see `evolve` and `fold`."""
     if record.version != state.version + 1:

@@ -71,6 +71,14 @@ def when(condition, **more):
         ),
     ),
     (
+        "late: a sign-up that came later is none yet",
+        lambda: (
+            given(signed_up("2026-03-03"), document=when("account.signed_up_at == null && account.totals.orders == 0"))
+            .when(purchase("SO-2", 500, "2026-03-02"))
+            .then(base(5, "2.1"))
+        ),
+    ),
+    (
         "a field that is missing is named, and the purchase is recorded",
         lambda: (
             given(document=when(FIRST))
