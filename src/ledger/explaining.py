@@ -8,11 +8,11 @@ from ledger.instants import parse, show
 from ledger.records import Lot, Posting, Record, lot_to_json
 
 
-def explanation(records: Iterable[tuple[int, Record]], asset: str, as_of: int) -> dict[str, Any]:
+def explanation(records: Iterable[tuple[int | None, Record]], asset: str, as_of: int) -> dict[str, Any]:
     """Explain a balance.
 
     Args:
-        records: (position, record) of one stream in order of version.
+        records: (position, record) of one stream in order of version; None where it is due and not written yet.
         asset: which balance.
         as_of: microseconds; later postings do not count, and lots gone by then are explained as expired.
 
@@ -46,7 +46,7 @@ def _apply(
     posting: Posting,
     at: int,
     record: Record,
-    named: dict[str, Any],
+    named: dict[str, Any] | None,
     terms: dict[str, dict[str, Any]],
     debts: dict[str, dict[str, Any]],
     lots: dict[str, Lot],
@@ -67,7 +67,7 @@ def _apply(
         terms[posting.lot] = {**lot_to_json(lot), **opened}
 
 
-def _term(posting: Posting, at: int, record: Record, named: dict[str, Any]) -> dict[str, Any]:
+def _term(posting: Posting, at: int, record: Record, named: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "lot": posting.lot,
         "amount": posting.amount,
@@ -82,7 +82,7 @@ def _term(posting: Posting, at: int, record: Record, named: dict[str, Any]) -> d
     }
 
 
-def _took(term: dict[str, Any], amount: int, posting: Posting, at: int, named: dict[str, Any]) -> None:
+def _took(term: dict[str, Any], amount: int, posting: Posting, at: int, named: dict[str, Any] | None) -> None:
     term["remaining"] -= amount
     term["taken"].append({"record": named, "amount": amount, "at": show(at), "to": posting.to})
 
@@ -96,7 +96,9 @@ def _lapse(term: dict[str, Any], lot: Lot, as_of: int) -> None:
         term["remaining"] = 0
 
 
-def _named(position: int, record: Record) -> dict[str, Any]:
+def _named(position: int | None, record: Record) -> dict[str, Any] | None:
+    if position is None:
+        return None
     return {
         "version": record.version,
         "position": position,

@@ -27,7 +27,7 @@ from ledger.instants import EARLIEST, end_of_day, parse, show, to_datetime
 from ledger.parts.referral import show_referral
 from ledger.program import ProgramState, evolve
 from ledger.records import Lot, Record, customer_stream_id, leaf_hash, lot_to_json, program_stream_id, source_key
-from ledger.seeing import seen
+from ledger.seeing import seen, unwritten
 from ledger.store import Connection, StoredRecord
 
 PAGE = 500
@@ -187,9 +187,16 @@ async def explain(
 ) -> dict[str, Any]:
     """Where a balance comes from: its lots, the records and rules that made and consumed them, and the sum."""
     cut = await cut_off(conn, book, now=now, as_of=as_of, known_at=known_at)
-    records = [(stored.position, record) async for stored, record in _records(conn, book, customer_id, cut.position)]
+    records: list[tuple[int | None, Record]] = []
+    async for stored, record in _records(conn, book, customer_id, cut.position):
+        records.append((stored.position, record))
     if not records:
         raise CustomerUnknown(customer=customer_id)
+    if of == "growth":  # a review may deduct
+        known = (await _known_program(conn, book, cut.position))(cut.position)
+        state = accounts.fold([record for _, record in records], cut.as_of)
+        due = unwritten(state, cut.as_of, program=book.program, customer=customer_id, known=known)
+        records += [(None, record) for record in due]
     return {
         "program": book.program,
         "customer": customer_id,

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from ledger.account import Account, show_account
-from ledger.deciding import Context, advance
+from ledger.deciding import Context, Decision, advance
 from ledger.parts.tiers import EMPTY, due_at
 from ledger.program import ProgramState
-from ledger.records import Lot, lot_to_json
+from ledger.records import Lot, Record, lot_to_json
 from ledger.tiers import show_tier
 
 
@@ -39,8 +39,18 @@ def seen(
 
 def brought_to(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> Account:
     """The account with the reviews that have fallen due by an instant; its version is that of its last record all the same."""
+    decision = _due(state, instant, program=program, customer=customer, known=known)
+    return state if decision is None else replace(decision.account, version=state.version)
+
+
+def unwritten(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> list[Record]:
+    """The records of the reviews that have fallen due by an instant, as the clock would write them."""
+    decision = _due(state, instant, program=program, customer=customer, known=known)
+    return [] if decision is None else [record for record in decision.records if record.type == "tier.changed"]
+
+
+def _due(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> Decision | None:
     part = state.parts.get("tiers")
     if part is None or due_at(part) > instant:
-        return state
-    after = advance(state, customer, instant, Context(program, instant, known)).account
-    return replace(after, version=state.version)
+        return None
+    return advance(state, customer, instant, Context(program, instant, known))

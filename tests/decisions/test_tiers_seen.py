@@ -2,10 +2,12 @@
 
 import pytest
 
+from ledger import account as accounts
 from ledger.errors import FormError
 from ledger.explaining import explanation
 from ledger.rules import read_document
-from tests.builders import at, clock_runs, opened, purchase, refunded, signed_up
+from ledger.seeing import seen, unwritten
+from tests.builders import CUSTOMER, PROGRAM, at, clock_runs, opened, purchase, refunded, signed_up
 from tests.given import given
 from tests.tiering import GOLD, SILVER, SPENT, changed, level, stands, tier_seen, tiered
 
@@ -62,6 +64,23 @@ def test_where_growth_comes_from_adds_up():
     assert [(term["amount"], term["remaining"], term["rule"]) for term in told["terms"]] == [
         (90, 45, "spent"),
         (40, 40, "spent"),
+    ]
+
+
+def test_where_growth_comes_from_adds_up_before_a_review_is_written():
+    """Planted: what a review that is due deducts left out, so that the account and its explanation differ."""
+    document = tiered(window={"kind": "lifetime"}, deduct_growth=True)
+    ledger = given(purchase("A", 620_00, "2026-03-01"), document=document).ledger
+    instant = at("2027-03-01")
+    state = accounts.fold(ledger.records, instant)
+    due = unwritten(state, instant, program=PROGRAM, customer=CUSTOMER, known=ledger.program)
+    told = explanation(
+        [(record.version, record) for record in ledger.records] + [(None, one) for one in due], "growth", instant
+    )
+    shown = seen(state, instant, program=PROGRAM, customer=CUSTOMER, known=ledger.program)
+    assert told["value"] == shown["balances"]["growth"] == 120
+    assert [(taken["record"], taken["amount"], taken["to"]) for taken in told["terms"][0]["taken"]] == [
+        (None, 500, "program:deducted")
     ]
 
 
