@@ -21,13 +21,21 @@ DAY = 4 * QUARTER_DAY
 
 
 class Books(RuleBasedStateMachine):
-    """The same events to ledgers whose clock runs after every event, now and then, and never."""
+    """The same events to ledgers whose clock runs after every event, now and then, and never.
+
+    Attributes:
+        Model: the naive model beside them. blocks: of the rules, besides those that are drawn.
+    """
+
+    Model: type[Naive] = Naive
+    blocks: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
     @initialize(document=stories.documents(), first=stories.purchases())
     def opens(self, document: dict[str, Any], first: dict[str, Any]) -> None:
         self.now = parse(stories.BEGINNING)
+        document = {**document, **self.blocks}
         self.document = document
-        self.naive = Naive(document)
+        self.naive = self.Model(document)
         self.always = MemoryLedger(document, clock=True, now=self.now)
         self.sometimes = MemoryLedger(document, now=self.now)
         self.never = MemoryLedger(document, now=self.now)

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine
 
+from tests.properties.couponing import Couponing
 from tests.properties.crowding import Crowded
 from tests.properties.history import Historian
 from tests.properties.machine import Checkout, Clawbacks, Everything
 from tests.properties.tiering import Tiered
 
-MACHINES = [Everything, Checkout, Clawbacks, Crowded, Historian, Tiered]
+MACHINES = [Everything, Checkout, Clawbacks, Crowded, Historian, Tiered, Couponing]
 SECONDS = settings(max_examples=25, stateful_step_count=20)
 HOURS = settings(max_examples=int(os.environ.get("LEDGER_CAMPAIGN_EXAMPLES", "20000")), stateful_step_count=40)
 
