@@ -11,6 +11,7 @@ from api.commands.imports import import_file
 from api.commands.keyring import keys
 from api.commands.metrics import metric
 from api.commands.programs import programs
+from api.commands.projecting import rebuild_models
 from api.commands.refusals import refusals
 from api.commands.report_shop import shop
 from api.commands.reports import report
@@ -49,6 +50,7 @@ app.command()(metric)
 report.command("shop")(shop)
 app.add_typer(twin, name="twin")
 app.command("check")(check_ledger)
+app.command("rebuild")(rebuild_models)
 app.add_typer(heads, name="heads")
 app.add_typer(refusals, name="refusals")
 app.add_typer(keys, name="keys")

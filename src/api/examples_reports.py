@@ -99,3 +99,32 @@ POINTS_REPORT_RECORDS = {
     ],
     "next": None,
 }
+
+CUSTOMERS = {
+    "program": "default",
+    "position": 3,
+    "as_of": "2026-12-02T01:00:00Z",
+    "customers": [
+        {
+            "customer": "c-1001",
+            "version": 2,
+            "first_place": {"channel": "mini_program", "store": "SZ-001", "guide": "g-7"},
+            "last_place": {"channel": "mini_program", "store": "SZ-001", "guide": "g-7"},
+            "tier": None,
+            "orders": 1,
+            "refunds": 0,
+            "currency": "CNY",
+            "gross": 8588,
+            "net": 8588,
+            "average": 8588,
+            "other_net": {},
+            "first_order_at": "2026-10-21T02:00:00Z",
+            "last_order_at": "2026-10-21T02:00:00Z",
+            "points": 25,
+            "pending": 0,
+            "debt": 0,
+            "expiring": {"within_days": 30, "points": 0, "next_at": "2027-11-30T16:00:00Z"},
+        }
+    ],
+    "next": None,
+}

@@ -5,6 +5,10 @@ from api.openapi import Operation, good, parameter
 from api.parameters import AS_OF, INSTANT, KNOWN_AT, PROGRAM, limit
 from api.reports import LIMIT, LIMIT_MAX, TEXT_MAX, UNKNOWN, read_points_report, read_points_report_records
 from api.schemas import Schema, ref
+from api.searches import LIMIT as CUSTOMERS_LIMIT
+from api.searches import LIMIT_MAX as CUSTOMERS_LIMIT_MAX
+from api.searches import SOON_DAYS, SOON_DAYS_MAX, SORT_VALUES, read_customers
+from projections.models.searching import EQUALS, INSTANTS, NUMBERS
 from projections.reports.formats import FORMATS, TABLES
 from projections.reports.points import DIMENSIONS
 
@@ -35,7 +39,71 @@ def _value(name: str) -> Schema:
     )
 
 
+def _named(name: str) -> Schema:
+    last = name in ("channel", "store", "guide")
+    return parameter(
+        name, "query", f"Only this {name.replace('_', ' ')}{' of the last place' if last else ''}.", _SHORT
+    )
+
+
+def _bound(name: str, end: str) -> Schema:
+    words = "at least" if end == "min" else "at most"
+    schema = {"type": "integer", "minimum": -(10**15) + 1, "maximum": 10**15 - 1}
+    return parameter(f"{name}_{end}", "query", f"{name.capitalize()} {words}; money in minor units.", schema)
+
+
+def _time(name: str, end: str) -> Schema:
+    words = "not before" if end == "from" else "before"
+    schema: Schema = {"anyOf": [INSTANT, {"type": "string", "format": "date"}]}
+    return parameter(
+        f"{name}_{end}",
+        "query",
+        f"{name.replace('_', ' ').capitalize()} {words} this instant, or the start of this day.",
+        schema,
+    )
+
+
+_SEARCH = Operation(
+    "GET",
+    "/v1/programs/{program}/customers",
+    read_customers,
+    "customers",
+    {
+        200: good(
+            "A page of customers; `next` goes on as `after`, null = the end.", ref("Customers"), examples.CUSTOMERS
+        )
+    },
+    problems=(400, 404),
+    parameters=(
+        PROGRAM,
+        parameter("prefix", "query", "Only customers whose id begins so.", _SHORT),
+        *(_named(name) for name in EQUALS),
+        *(_bound(name, end) for name in NUMBERS for end in ("min", "max")),
+        *(_time(name, end) for name in INSTANTS for end in ("from", "before")),
+        parameter(
+            "expiring_days",
+            "query",
+            "What expires within so many days is shown.",
+            {"type": "integer", "minimum": 0, "maximum": SOON_DAYS_MAX, "default": SOON_DAYS},
+        ),
+        parameter(
+            "sort",
+            "query",
+            "By what; with a minus the greatest first.",
+            {"enum": list(SORT_VALUES), "default": "customer"},
+        ),
+        parameter(
+            "after", "query", "The `next` of the page before.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,1000}$"}
+        ),
+        limit(CUSTOMERS_LIMIT, CUSTOMERS_LIMIT_MAX),
+    ),
+    description="From the read model, which follows the log within a second; `position` says how far. `spend` is net. Money is "
+    "compared in the currency of a customer's first order: with several in the program, `currency` is needed (400 "
+    "`currencies_mixed`). While the model is first built: 503 `read_model_building`, never a part of the customers.",
+)
+
 REPORTS: tuple[Operation, ...] = (
+    _SEARCH,
     Operation(
         "GET",
         "/v1/programs/{program}/reports/points",

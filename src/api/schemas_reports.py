@@ -31,7 +31,46 @@ def _dimension(name: str) -> Schema:
     )
 
 
+_PLACE: Schema = {"type": ["object", "null"]}
+
 REPORTS: dict[str, Schema] = {
+    "Customers": shape(
+        "A page of customers, as far as the log was folded at `position`. Money is minor units.",
+        {
+            "program": _TEXT,
+            "position": _COUNT,
+            "as_of": _INSTANT,
+            "customers": list_of(
+                shape(
+                    "A customer; `first_place` and `last_place` are those of the earliest and the latest event with a place.",
+                    {
+                        "customer": _TEXT,
+                        "version": _COUNT,
+                        "first_place": _PLACE,
+                        "last_place": _PLACE,
+                        "tier": _TEXT_OR_NULL,
+                        "orders": _COUNT,
+                        "refunds": _COUNT,
+                        "currency": _TEXT_OR_NULL,
+                        "gross": _POINTS,
+                        "net": _POINTS,
+                        "average": {"type": ["integer", "null"]},
+                        "other_net": {"type": "object", "additionalProperties": _POINTS},
+                        "first_order_at": _INSTANT_OR_NULL,
+                        "last_order_at": _INSTANT_OR_NULL,
+                        "points": _POINTS,
+                        "pending": _COUNT,
+                        "debt": _COUNT,
+                        "expiring": shape(
+                            "What expires soon.",
+                            {"within_days": _COUNT, "points": _COUNT, "next_at": _INSTANT_OR_NULL},
+                        ),
+                    },
+                )
+            ),
+            "next": _TEXT_OR_NULL,
+        },
+    ),
     "PointsReport": shape(
         "Points owed at `as_of`, as known at `position`. Points are whole numbers of 10^-points_scale, money of minor units.",
         {

@@ -27,6 +27,7 @@ from api.problems import InternalError, MethodNotAllowed, PathUnknown, code_of, 
 from ledger.answers import Answer
 from ledger.errors import LedgerError
 from ledger.service import Backlog
+from projections.models.standing import Standing
 
 REQUESTS = Histogram(
     "ledger_http_request_seconds",
@@ -44,6 +45,24 @@ REFUSALS_WAITING = Gauge(
     "ledger_refusals_waiting",
     "Refusals kept until what they wait for arrives.",
     ["program"],
+    multiprocess_mode="mostrecent",
+)
+PROJECTION_LAG_RECORDS = Gauge(
+    "ledger_projection_lag_records",
+    "Records of the log that a read model has not folded yet.",
+    ["program", "model"],
+    multiprocess_mode="mostrecent",
+)
+PROJECTION_LAG_SECONDS = Gauge(
+    "ledger_projection_lag_seconds",
+    "How long the first of them has waited.",
+    ["program", "model"],
+    multiprocess_mode="mostrecent",
+)
+PROJECTION_STOPPED = Gauge(
+    "ledger_projection_stopped",
+    "1: the read model stopped at a record that it cannot fold.",
+    ["program", "model"],
     multiprocess_mode="mostrecent",
 )
 DUE_SECONDS = Gauge(
@@ -120,6 +139,14 @@ def show_backlogs(backlogs: Iterable[Backlog]) -> None:
         REFUSALS_WAITING.labels(backlog.program).set(backlog.refusals_waiting)
         if backlog.due_seconds is not None:
             DUE_SECONDS.labels(backlog.program).set(backlog.due_seconds)
+
+
+def show_projections(standings: Iterable[Standing]) -> None:
+    """Let the gauges show how far the read models lag, and which have stopped."""
+    for one in standings:
+        PROJECTION_LAG_RECORDS.labels(one.program, one.model).set(one.lag_records)
+        PROJECTION_LAG_SECONDS.labels(one.program, one.model).set(one.lag_seconds)
+        PROJECTION_STOPPED.labels(one.program, one.model).set(one.stopped_at is not None)
 
 
 def exposition() -> bytes:

@@ -15,6 +15,18 @@ class TwinDamaged(LedgerError):
     code = "twin_damaged"
 
 
+class ReadModelBuilding(LedgerError):
+    """This read model is being built; nothing is answered before it is whole."""
+
+    code = "read_model_building"
+
+
+class RebuildRunning(LedgerError):
+    """Another rebuild of this read model is under way."""
+
+    code = "rebuild_running"
+
+
 def currencies_mixed(currencies: list[str]) -> FormError:
     """The problem of a question about money where there are orders in several currencies and none was chosen."""
     return FormError(

@@ -76,6 +76,17 @@ def test_from_an_empty_database_to_a_checked_import(ledger: Run, files: Path):
     assert [line["state"]["balances"] for line in lines[:-1]] == [{"points": 15}, {"points": 13}]
     assert lines[-1]["summary"]["records"] == 2
 
+    for said in ("; nothing to compare them with", ", equal to those replaced, row for row"):
+        built = ledger("rebuild", "all").stdout
+        assert f"shop: customers: 2 rows from 4 records{said}" in built
+        assert f"shop: orders: 2 rows from 4 records{said}" in built
+    owed = ledger("report", "points", "-p", "shop", "--from", "2011-01-06", "--as-of", "2011-02-01").stdout
+    assert re.search(r"^closing +23$", owed, re.MULTILINE)
+    assert "checks hold" in owed
+    book = files / "points.xlsx"
+    ledger("report", "points", "-p", "shop", "--as-of", "2011-02-01", "--out", book)
+    assert book.read_bytes().startswith(b"PK")
+
     checked = ledger("check").stdout
     assert "shop: 4 records in 3 streams" in checked
     assert checked.count("nothing differs") == 2

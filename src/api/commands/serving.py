@@ -31,6 +31,7 @@ from api import keys
 from api.app import create_app
 from api.commands.connecting import Database, NotReady, connection, database, shown, where
 from api.commands.console import note, say
+from api.commands.projecting import projecting
 from api.commands.running import collect_rarely, run
 from api.commands.upkeep import first_key
 from api.telemetry import configure_logging
@@ -85,7 +86,8 @@ def serve(
         service_url = run(_prepared(settings, at))
         address = _address(listener)
         threading.Thread(target=_greet, args=(address, settings), daemon=True).start()
-        _serve(Application(settings, service_url, os.getpid()), listener, workers)
+        with projecting(service_url, settings.log_level):
+            _serve(Application(settings, service_url, os.getpid()), listener, workers)
 
 
 async def _prepared(settings: Settings, at: Database) -> str:
