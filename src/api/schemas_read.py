@@ -110,6 +110,20 @@ _STANDING = shape(
     },
     {"closed": shape("The end of the account.", {"at": _INSTANT, "reason": _TEXT})},
 )
+_MISSING: Schema = {"type": "object", "description": "What is missing by measure; under `any` the ways there are."}
+_TIER = shape(
+    "Where the customer stands, and the way on; null in a program without tiers.",
+    {
+        "tier": {"type": ["string", "null"]},
+        "since": _INSTANT_OR_NULL,
+        "review_at": _INSTANT_OR_NULL,
+        "qualifies_by": list_of({"enum": ["growth", "spend", "orders"]}),
+        "value": _MONEY,
+        "window": shape("The days that count.", {"from": {"type": ["string", "null"]}, "to": _TEXT}),
+        "next": {"anyOf": [shape("The next tier.", {"tier": _TEXT, "missing": _MISSING}), {"type": "null"}]},
+        "retain": {"anyOf": [shape("To keep this one.", {"missing": _MISSING, "value": _MONEY}), {"type": "null"}]},
+    },
+)
 _LINE = shape(
     "A record with its position in the log and the SHA-256 leaf hash of its bytes.",
     {
@@ -155,7 +169,7 @@ READ: dict[str, Schema] = {
             "held": _BY_ASSET,
             "lots": list_of(_LOT),
             "debts": list_of(_DEBT),
-            "tier": {"type": ["object", "null"]},
+            "tier": {"anyOf": [_TIER, {"type": "null"}]},
             "totals": _TOTALS,
         },
         {

@@ -169,13 +169,20 @@ class PurchaseGrowth(Part):
                 ratio(text)
         return self
 
+    @cached_property
+    def _rates(self) -> dict[tuple[str, int], tuple[int, int, str]]:
+        return {}
+
     def rate(self, currency: str, points_scale: int) -> tuple[int, int, str]:
         """Growth for a minor unit of money, or for a smallest unit of points: numerator, denominator, and in words."""
-        if self.per_unit is not None:
-            each = ratio(self.per_unit) / 10 ** exponent(currency)
-        else:
-            each = ratio(self.per_point or "1") / 10**points_scale
-        return each.numerator, each.denominator, str(each)
+        key = (currency, points_scale)
+        if key not in self._rates:
+            if self.per_unit is not None:
+                each = ratio(self.per_unit) / 10 ** exponent(currency)
+            else:
+                each = ratio(self.per_point or "1") / 10**points_scale
+            self._rates[key] = (each.numerator, each.denominator, str(each))
+        return self._rates[key]
 
 
 class EventGrowth(Part):
