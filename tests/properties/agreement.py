@@ -33,6 +33,11 @@ def seen(state: Account, as_of: int) -> Seen:
             (lot.asset, lot.amount, lot.remaining, lot.granted_at, lot.available_at, lot.expires_at, lot.reason)
             for lot in sorted(there.lots.values(), key=accounts.order_of_consumption)
         ),
+        tuple(
+            sorted(
+                (lot.asset, lot.remaining, lot.granted_at, lot.expires_at, lot.reason) for lot in there.held.values()
+            )
+        ),
         tuple((debt.amount, debt.remaining, debt.at) for debt in there.debts.values()),
         there.balances(),
         {

@@ -44,6 +44,8 @@ class Books(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.orders: list[str] = []
         self.redemptions: list[str] = []
+        self.loads: list[str] = []
+        self.holds: list[str] = []
         self.broken = False
         self.buy(first, ("now", 1), 0)
 
@@ -99,6 +101,7 @@ class Books(RuleBasedStateMachine):
         if how == "back":
             return self.now - number * QUARTER_DAY
         ends = [lot.expires_at + step for lot in self.never.account.lots.values() for step in (-1, 0)]
+        ends += [parse(one.data["until"]) + step for one in self.events if "until" in one.data for step in (-1, 0)]
         past = sorted({instant for instant in ends if instant <= self.now} | {one.time for one in self.events})
         return past[-1 - number % len(past)] if past else self.now
 
@@ -109,9 +112,9 @@ class Books(RuleBasedStateMachine):
         """What is left of the lines of an order. Only to draw amounts that mean something."""
         return Timeline(self.never.records).orders[f"purchase:shop:{number}"].lines
 
-    def spendable(self, when: tuple[str, int]) -> int:
-        """Points that may be spent then."""
-        return total(Timeline(self.never.records).free_at("points", min(self.instant(when), self.now), pending=False))
+    def spendable(self, when: tuple[str, int], asset: str = "points") -> int:
+        """Points, or what there is of another asset, that may be spent then."""
+        return total(Timeline(self.never.records).free_at(asset, min(self.instant(when), self.now), pending=False))
 
 
 class Buys(Books):

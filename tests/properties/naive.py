@@ -14,9 +14,10 @@ from tests.properties.calendar_by_hand import FOREVER
 
 
 class Seen(NamedTuple):
-    """An account as a reader sees it; lots and debts without their ids, in order."""
+    """An account as a reader sees it; lots, what is held and debts without their ids, in order."""
 
     lots: tuple[tuple[Any, ...], ...]
+    held: tuple[tuple[Any, ...], ...]
     debts: tuple[tuple[Any, ...], ...]
     balances: dict[str, int]
     totals: dict[str, Any]
@@ -50,6 +51,29 @@ class Move:
 
     unit: int
     lot: int
+    at: int
+    change: int
+    account: str
+
+
+@dataclass
+class Parcel:
+    """A fact: part of a lot set aside by a hold. `freed` is the lot it becomes again when the hold times out."""
+
+    unit: int
+    number: int
+    amount: int
+    at: int
+    lot: Lot
+    freed: Any
+
+
+@dataclass
+class ParcelMove:
+    """A fact: some of a parcel freed or spent (negative), or back in it after all."""
+
+    unit: int
+    parcel: int
     at: int
     change: int
     account: str
@@ -177,7 +201,13 @@ class Facts:
 
     def __init__(self) -> None:
         self.all: list[Any] = []
+        self.told: list[int] = []
         self.unit = 0
+
+    def told_after(self, instant: int) -> bool:
+        """Whether something later was told of before: an event, or what one took at the moment of its writing."""
+        taken = (move.at for move in self.of(Move) if move.account == "program:reversed" and move.unit < self.unit)
+        return any(at > instant for at in (*self.told, *taken))
 
     def of(self, kind: type) -> list[Any]:
         return [fact for fact in self.all if isinstance(fact, kind)]
@@ -221,7 +251,8 @@ class Facts:
 
     def expired(self, lot: Lot, by: int) -> int:
         """What was left of a lot when it was gone."""
-        return self.held(lot, lot.expires_at) if lot.expires_at <= by else 0
+        gone = max(lot.at, lot.expires_at)
+        return self.held(lot, gone) if gone <= by else 0
 
     def owed(self, debt: Debt) -> int:
         return debt.amount - sum(part.amount for part in self.of(Covering) if part.debt == debt.number)
@@ -246,24 +277,25 @@ class Facts:
         lots: dict[int, tuple[Lot, int]] = {}
         debts: dict[int, tuple[Debt, int]] = {}
         counted: list[Counted] = []
+        parcels: dict[int, tuple[Parcel, int]] = {}
         facts = iter([*self.all, None])
         fact = next(facts)
-        now = _seen(as_of, lots, debts, counted)
+        now = _seen(as_of, lots, debts, counted, parcels)
         for unit in range(self.unit + 1):
             changed = False
             while fact is not None and fact.unit <= unit:
                 if isinstance(fact, MOVING) and fact.at <= as_of:
-                    _apply(fact, lots, debts, counted)
+                    _apply(fact, lots, debts, counted, parcels)
                     changed = True
                 fact = next(facts)
-            now = _seen(as_of, lots, debts, counted) if changed else now
+            now = _seen(as_of, lots, debts, counted, parcels) if changed else now
             yield now
 
     def accounts(self, as_of: int) -> Counter[str]:
         """What each account of the program took from customers by an instant, all known; lots gone are expired."""
         sums: Counter[str] = Counter()
         for fact in self.all:
-            if isinstance(fact, Move) and fact.at <= as_of and fact.account.startswith("program:"):
+            if isinstance(fact, Move | ParcelMove) and fact.at <= as_of and fact.account.startswith("program:"):
                 sums[fact.account] -= fact.change
             if isinstance(fact, Debt) and fact.at <= as_of:
                 sums["program:reversed"] += fact.amount
@@ -272,11 +304,15 @@ class Facts:
         return +sums
 
 
-MOVING = (Lot, Move, Debt, Covering, Counted)
+MOVING = (Lot, Move, Debt, Covering, Counted, Parcel, ParcelMove)
 
 
 def _apply(
-    fact: Any, lots: dict[int, tuple[Lot, int]], debts: dict[int, tuple[Debt, int]], counted: list[Counted]
+    fact: Any,
+    lots: dict[int, tuple[Lot, int]],
+    debts: dict[int, tuple[Debt, int]],
+    counted: list[Counted],
+    parcels: dict[int, tuple[Parcel, int]],
 ) -> None:
     match fact:
         case Lot():
@@ -284,6 +320,11 @@ def _apply(
         case Move():
             lot, remaining = lots[fact.lot]
             lots[fact.lot] = lot, remaining + fact.change
+        case Parcel():
+            parcels[fact.number] = fact, fact.amount
+        case ParcelMove():
+            parcel, remaining = parcels[fact.parcel]
+            parcels[fact.parcel] = parcel, remaining + fact.change
         case Debt():
             debts[fact.number] = fact, fact.amount
         case Covering():
@@ -294,12 +335,17 @@ def _apply(
 
 
 def _seen(
-    as_of: int, lots: dict[int, tuple[Lot, int]], debts: dict[int, tuple[Debt, int]], counted: list[Counted]
+    as_of: int,
+    lots: dict[int, tuple[Lot, int]],
+    debts: dict[int, tuple[Debt, int]],
+    counted: list[Counted],
+    parcels: dict[int, tuple[Parcel, int]],
 ) -> Seen:
     there = [(lot, left) for lot, left in lots.values() if left and lot.expires_at > as_of]
     owed = [(debt, left) for debt, left in debts.values() if left]
     balances = Counter({"points": -sum(left for _, left in owed)})
-    for lot, left in there:
+    aside = [(parcel.lot, left) for parcel, left in parcels.values() if left]
+    for lot, left in (*there, *aside):
         balances[lot.asset] += left
     if owed:
         balances["points:debt"] = sum(left for _, left in owed)
@@ -309,6 +355,7 @@ def _seen(
             (lot.asset, lot.amount, left, lot.granted_at, lot.available_at, lot.expires_at, lot.reason)
             for lot, left in there
         ),
+        tuple(sorted((lot.asset, left, lot.granted_at, lot.expires_at, lot.reason) for lot, left in aside)),
         tuple((debt.amount, left, debt.at) for debt, left in owed),
         dict(balances),
         _totals(counted),

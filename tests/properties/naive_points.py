@@ -3,12 +3,13 @@
 from typing import Any
 
 from tests.builders import Event
-from tests.properties.calendar_by_hand import DAY, FOREVER, MINUTE, gone_at, read
-from tests.properties.naive import Counted, Lot, Move, Returned, Spent
-from tests.properties.naive_trade import Refusal, Trade
+from tests.properties.calendar_by_hand import DAY, FOREVER, MINUTE, read
+from tests.properties.naive import Counted, Returned, Spent
+from tests.properties.naive_trade import Refusal
+from tests.properties.naive_value import Value
 
 
-class Naive(Trade):
+class Naive(Value):
     """One customer under the rules of one program, in all their versions."""
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -27,6 +28,7 @@ class Naive(Trade):
         except Refusal as refusal:
             del self.all[kept:]
             return str(refusal)
+        self.told.append(min(event.time, now))
         return "recorded"
 
     def _post(self, event: Event, now: int) -> None:
@@ -36,7 +38,9 @@ class Naive(Trade):
         self.document = [document for begins, document in self.versions if begins <= instant][-1]
         if not event.may_backdate and event.time < now - self.setting("backdate_days", 45) * DAY:
             raise Refusal("forbidden")
-        getattr(self, "_" + event.type.partition(".")[2])(event.data, instant, now)
+        family, _, what = event.type.partition(".")
+        name = f"_{family}_{what}" if family in ("stored_value", "hold") else f"_{what}"
+        getattr(self, name)(event.data, instant, now)
 
     # Points
 
@@ -50,10 +54,7 @@ class Naive(Trade):
         self.all.append(Spent(self.unit, data["redemption_id"], instant, parts))
 
     def _spend(self, points: int, instant: int, account: str) -> list[tuple[int, int]]:
-        lots = self.spendable("points", instant)
-        if sum(self.free(lot, instant) for lot in lots) < points:
-            raise Refusal("insufficient_points")
-        return self.take(lots, points, instant, account)
+        return self._take(self._find_points(points, instant), instant, account)["points"]
 
     def _adjusted(self, data: dict[str, Any], instant: int, _: int) -> None:
         if data["points"] < 0:
@@ -81,22 +82,6 @@ class Naive(Trade):
                 parts.append((self.lot(number), part))
                 self.all.append(Returned(self.unit, spent.redemption, number, part))
         self._give_back(parts, instant)
-
-    def _give_back(self, parts: list[tuple[Lot, int]], instant: int) -> None:
-        """Lots reopen with their old expiry; what is past it comes back in a lot of its own."""
-        alive = [(lot, part) for lot, part in parts if lot.expires_at > instant]
-        for lot, part in alive:
-            self.all.append(Move(self.unit, lot.number, instant, part, "program:redeemed"))
-        setting = self.setting("redemption_reversal", {"expired_lots": "reinstate"})
-        anew = []
-        for lot, part in parts:
-            if lot.expires_at <= instant:
-                until = gone_at(self.document, instant)
-                if setting["expired_lots"] == "grace":
-                    until = instant + setting.get("grace_days", 0) * DAY
-                terms = {"granted_at": lot.granted_at, "expires_at": until, "reason": lot.reason}
-                anew.append((self.open_lot("points", part, instant, **terms), part))
-        self.pay_debts([*alive, *anew], instant)
 
     # Opening
 

@@ -45,6 +45,7 @@ class Trade(Facts):
         self.all.append(order)
         money = {data["currency"]: data["total"]}
         self.all.append(Counted(self.unit, instant, orders=1, gross=money, net=money, first=instant, last=instant))
+        self._pay(data, order)
         incoming = []
         for rule in self.setting("earning", []):
             if rule["on"] == "purchase.recorded":
@@ -123,12 +124,21 @@ class Trade(Facts):
         if accepted and currency not in accepted:
             raise Refusal("currency_not_accepted")
 
+    def _pay(self, data: dict[str, Any], order: Order) -> None:
+        """What the tenders take; see naive_value."""
+        raise NotImplementedError
+
+    def _return_tenders(self, order: Order, data: dict[str, Any], at: int) -> None:
+        """What the tenders get back; see naive_value."""
+        raise NotImplementedError
+
     # Refunds and returns
 
     def _refunded(self, data: dict[str, Any], instant: int, now: int) -> None:
         order = self._order(data["order_id"])
         for number, amount, quantity in self._asked(order, data):
             self.all.append(Undone(self.unit, order.number, number, amount, quantity))
+        self._return_tenders(order, data, max(instant, order.at))
         self._claw_back(order, instant, now)
         self._count_refund(order.currency, data["amount"], instant)
 
@@ -196,11 +206,12 @@ class Trade(Facts):
             gone = sum(self.expired(lot, at) for lot in own) - sum(one.expired for one in before)
             expired = min(left, max(0, gone))
             left -= expired
+            told_late = self.told_after(instant)
             if policy == "pending_only":
-                left -= self._reverse([lot for lot in own if lot.available_at > now], left, now)
+                left -= self._reverse([lot for lot in own if lot.available_at > now], left, now) if told_late else 0
             else:
                 left -= self._reverse(self.spendable("points", at, pending=True), left, at)
-                left -= self._reverse(self.spendable("points", now, pending=True), left, now)
+                left -= self._reverse(self.spendable("points", now, pending=True), left, now) if told_late else 0
             if left and policy == "allow_negative":
                 self.owe(left, at)
             self.all.append(Due(self.unit, earning.lots[0], due, expired))

@@ -41,6 +41,29 @@ reversals = st.fixed_dictionaries(
 )
 
 
+consumptions = st.sampled_from(["proportional", "principal_first", "bonus_first"])
+stored_values = st.fixed_dictionaries(
+    {"consumption": consumptions},
+    optional={
+        "refund_order": st.sampled_from(["newest_first", "oldest_first"]),
+        "refund_bonus": st.sampled_from(["void", "proportional", "keep"]),
+        "cooling_off_days": st.sampled_from([0, 1, 7]),
+        "after_cooling_off": st.sampled_from(["allowed", "refused"]),
+        "bonus_expiry": expiries,
+        "principal_expiry": expiries,
+    },
+)
+tenders = st.fixed_dictionaries(
+    {"refund": st.sampled_from(["proportional", "ledger_first", "ledger_last"])},
+    optional={"points": st.just({"value": {"CNY": "0.5", "JPY": "3", "KWD": "0.001"}})},
+)
+own_tenders = st.lists(
+    st.tuples(st.sampled_from(["points", "stored_value", "card"]), st.sampled_from([50, 100, 150, 6, 33])),
+    min_size=1,
+    max_size=3,
+)
+
+
 @st.composite
 def versions(draw: st.DrawFn) -> dict[str, Any]:
     """What may differ between the versions of one program's rules."""
@@ -52,6 +75,8 @@ def versions(draw: st.DrawFn) -> dict[str, Any]:
         "refunds": draw(st.sampled_from(["allow_negative", "within_balance", "pending_only", "allow_negative"])),
         "redemption_reversal": draw(reversals),
         "business_day_starts_at": draw(st.sampled_from(["00:00", "05:00"])),
+        "stored_value": draw(stored_values),
+        "tenders": draw(tenders),
     }
 
 

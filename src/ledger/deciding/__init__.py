@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ledger.account import Account
 from ledger.deciding import coupons, membership, packages
-from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of
+from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of, told_after
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
@@ -97,7 +97,7 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
         )
     unit = Unit(account, context, command.subject, instant, rules)
     unit.advance(instant)
-    if unit.late and "holds" in unit.account.parts:
+    if unit.late and "holds" in unit.account.parts and told_after(context, instant):
         unit.advance(context.now)  # what a hold frees meanwhile counts whether or not the clock has written it
     if unit.account.parts:
         check_standing(unit, command)

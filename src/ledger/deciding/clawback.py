@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ledger.deciding.command import told_after
 from ledger.deciding.unit import Unit
 from ledger.lots import Free, chosen, total
 from ledger.records import Posting
@@ -31,7 +32,8 @@ def take_back(
     expired = min(left, unit.timeline.expired_of(lots, at))
     unit.timeline.count_expired(lots, expired)
     left -= expired
-    for instant in () if pending_only else ((at, unit.context.now) if unit.late else (at,)):
+    told_late = unit.late and told_after(unit.context, unit.instant)
+    for instant in () if pending_only else ((at, unit.context.now) if told_late else (at,)):
         left -= _take(unit, asset, chosen(unit.timeline.free_at(asset, instant, pending=True), left), instant, why)
     debt = _owe(unit, asset, left, at, why) if left and policy == "allow_negative" else 0
     return {

@@ -9,7 +9,7 @@ from ledger.account import Account
 from ledger.errors import FormError
 from ledger.instants import MINUTE, show
 from ledger.program import ProgramState
-from ledger.records import Record, source_key
+from ledger.records import DUE, Record, source_key
 
 AHEAD_MAX_MINUTES = 5
 
@@ -79,6 +79,21 @@ class Decision:
     def state(self) -> Account:
         """The account, under the name every decision has for what it leaves."""
         return self.account
+
+
+def told_after(context: Context, instant: int) -> bool:
+    """Whether a sender told of something later than an instant before; what only the clock wrote does not count.
+
+    Raises:
+        NeedsHistory: the stream's records were not read.
+    """
+    if context.history is None:
+        raise NeedsHistory
+    return any(
+        record.instant > instant or any(posting.at is not None and posting.at > instant for posting in record.postings)
+        for record in context.history
+        if record.source != DUE
+    )
 
 
 class NeedsHistory(Exception):

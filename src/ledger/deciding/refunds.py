@@ -7,7 +7,7 @@ rounded down, so that a full refund in any number of parts takes back exactly wh
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.deciding.command import Command, Decision
+from ledger.deciding.command import Command, Decision, told_after
 from ledger.deciding.places import where
 from ledger.deciding.tenders import refund_tenders
 from ledger.deciding.tiers import count_refund
@@ -171,7 +171,8 @@ def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     expired = min(left, unit.timeline.expired_of(earning.lots, at))
     unit.timeline.count_expired(earning.lots, expired)
     left -= expired
-    for instant in (at, unit.context.now) if unit.late else (at,):
+    told_late = unit.late and told_after(unit.context, unit.instant)
+    for instant in (at, unit.context.now) if told_late else (at,):
         if pending_only:
             free = _own(unit, earning, instant, pending_only=True)
         else:

@@ -17,11 +17,8 @@ from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable
 from ledger.money import AMOUNT_MAX
-from ledger.records import FOLLOWS, Lot, Posting, Record, customer_stream_id
+from ledger.records import DUE, FOLLOWS, Lot, Posting, Record, customer_stream_id
 from ledger.rules import RuleVersion
-
-DUE = "ledger:due"
-"""Source of the records that time itself brings."""
 
 FALLS_DUE: list[Callable[["Unit", int], None]] = []
 """What the families write when time changes their part: each is called with an instant at which something is due."""
