@@ -38,11 +38,12 @@ class Lot:
     reason: str
     rule: str | None = None
     day: str | None = None
+    freed_at: int = 0
 
     @property
-    def turn(self) -> tuple[int, int, int]:
-        """Soonest expiry first, then oldest."""
-        return self.expires_at, self.granted_at, self.number
+    def turn(self) -> tuple[int, int, int, int]:
+        """Soonest expiry first, then oldest, then as they came to be."""
+        return self.expires_at, self.granted_at, self.freed_at, self.number
 
 
 @dataclass

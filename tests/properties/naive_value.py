@@ -297,9 +297,8 @@ class Value(Trade):
         """At an instant, which may lie ahead, part of what is held becomes a lot again under its old terms."""
         old = parcel.lot
         self.all.append(ParcelMove(self.unit, parcel.number, at, -amount, ""))
-        lot = self.open_lot(
-            old.asset, amount, at, granted_at=old.granted_at, expires_at=old.expires_at, reason=old.reason
-        )
+        terms = {"granted_at": old.granted_at, "expires_at": old.expires_at, "reason": old.reason, "freed_at": at}
+        lot = self.open_lot(old.asset, amount, at, **terms)
         for kin in [one.lots for one in self.of(Earning)] + [
             lots for one in self.of(Loaded) for lots in (one.principal, one.bonus)
         ]:
