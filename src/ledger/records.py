@@ -24,9 +24,6 @@ NAMESPACE = UUID("5f6d1c6e-6f0e-5b7e-9a51-0d7c6c1f5a10")
 OURS = "ledger:"
 """Sources that begin so are the ledger's own; a sender may not use them."""
 
-DUE = "ledger:due"
-"""Source of the records that time itself brings."""
-
 FOLLOWS = "ledger:follows"
 """Source of records that follow from an event at once, such as an upgrade; they come after the event's own in its unit."""
 

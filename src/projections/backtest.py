@@ -16,10 +16,11 @@ from ledger import account as accounts
 from ledger import store
 from ledger.account import Account
 from ledger.deciding import Command, Context, advance
+from ledger.deciding.command import DUE
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.parts.tiers import tier_of
 from ledger.program import ProgramState
-from ledger.records import DUE, FOLLOWS, Record, program_stream_id
+from ledger.records import FOLLOWS, Record, program_stream_id
 from ledger.rules import RulesDocument
 from ledger.store import Connection
 from ledger.trial import Trial, check_fixed, ruled_by

@@ -40,6 +40,12 @@ STORY = [
         "2026-03-03",
         [{"asset": "stored.principal:CNY", "amount": 700, "granted_at": "2025-01-01T00:00:00Z", "reason": "opening"}],
     ),
+    builders.loaded("L-1", 1_000, 200, "2026-03-03", currency="JPY"),
+    builders.spent("S-1", 300, "2026-03-03", currency="JPY"),
+    builders.held("H-1", 100, "2026-03-03", "2026-03-20", currency="JPY"),
+    builders.captured("H-1", "2026-03-03T12:00", 60),
+    builders.held("H-2", 50, "2026-03-03", "2026-03-03T12:00", currency="JPY"),
+    builders.held("H-3", 70, "2026-03-03T13:00", "2026-12-31", currency="JPY"),
     builders.redeemed("RD-3", 1_000_000, "2026-03-04"),
     builders.refunded("SO-9", 100, "2026-03-05", refund="RF-9"),
 ]

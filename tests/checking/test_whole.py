@@ -19,12 +19,15 @@ async def test_the_check_counts_records_streams_refusals_and_accounts(report):
         "points.expiry_reversed",
         "purchase.returned",
         "account.opened_from",
+        "hold.captured",
+        "hold.timed_out",
         "place.registered",
     }
     assert (found.records, found.streams, found.refolded) == (len(records), 3, 0)
     assert found.refusals == {"final": 1, "waiting": 1}
     assert found.customers == {asset: counter.total() for asset, counter in found.accounts.items()}
     assert found.customers["stored.principal:CNY"] == 700
+    assert (found.customers["stored.principal:JPY"], found.customers["stored.bonus:JPY"]) == (640, 200)
 
 
 async def test_progress_tells_of_every_record_twice(report):

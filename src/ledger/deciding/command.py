@@ -9,9 +9,12 @@ from ledger.account import Account
 from ledger.errors import FormError
 from ledger.instants import MINUTE, show
 from ledger.program import ProgramState
-from ledger.records import DUE, Record, source_key
+from ledger.records import Record, source_key
 
 AHEAD_MAX_MINUTES = 5
+
+DUE = "ledger:due"
+"""Source of the records that time itself brings."""
 
 
 @dataclass(slots=True)

@@ -10,14 +10,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
-from ledger.deciding.command import Command, Context, Decision, NeedsHistory
+from ledger.deciding.command import DUE, Command, Context, Decision, NeedsHistory
 from ledger.deciding.expiring import expiries, expiry_reversal
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable
 from ledger.money import AMOUNT_MAX
-from ledger.records import DUE, FOLLOWS, Lot, Posting, Record, customer_stream_id
+from ledger.records import FOLLOWS, Lot, Posting, Record, customer_stream_id
 from ledger.rules import RuleVersion
 
 FALLS_DUE: list[Callable[["Unit", int], None]] = []
