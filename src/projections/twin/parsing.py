@@ -1,7 +1,7 @@
 """Records → rows: DuckDB parses the JSON text of a page once and fills every table from it.
 
-Measured on records of 630 bytes: DuckDB 2.9 µs a record for parsing and 1.3 for the rows, pyarrow's JSON
-reader 6.1 for parsing alone; orjson into lists of columns costs more than both.
+Measured on records of 630 bytes: DuckDB takes about 3.5 µs a record for parsing, pyarrow's JSON reader 6.1 (see
+docs/decisions/2026-11-22-the-twin-is-parsed-by-duckdb.md).
 """
 
 from typing import TYPE_CHECKING

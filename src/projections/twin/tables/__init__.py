@@ -10,6 +10,7 @@ from projections.twin.tables.refund_parts import REFUND_PARTS
 from projections.twin.tables.refunds import REFUNDS
 from projections.twin.tables.signups import SIGNUPS
 from projections.twin.tables.tenders import TENDERS
+from projections.twin.tables.tier_changes import TIER_CHANGES
 
 TABLES: tuple[Table, ...] = (
     RECORDS,
@@ -21,4 +22,5 @@ TABLES: tuple[Table, ...] = (
     REFUND_PARTS,
     POSTINGS,
     LOT_ENTRIES,
+    TIER_CHANGES,
 )
