@@ -2,7 +2,7 @@
 
 import orjson
 
-from api import declarations, examples, examples_held
+from api import declarations, examples, examples_held, examples_standing
 from api.answers import EVENT_STREAM, JSON, NDJSON
 from api.customers import EVENTS_LIMIT, explain, read_customer, read_events, replay
 from api.events import BATCH, BATCH_EVENTS_MAX, BINARY, LINES, STRUCTURED, post_events
@@ -109,7 +109,7 @@ _POST = Operation(
                 "load": {"value": examples.LOAD},
                 "spending": {"value": examples.SPENDING},
                 "load_refund": {"value": examples.LOAD_REFUND},
-                **{name: {"value": event} for name, event in examples_held.EVENTS.items()},
+                **{name: {"value": event} for name, event in (examples_held.EVENTS | examples_standing.EVENTS).items()},
             },
         },
         BATCH: {

@@ -189,8 +189,15 @@ def test_a_closed_account_takes_nothing(later: Event):
 
 
 def test_nothing_falls_due_on_a_closed_account():
-    """Planted bug: a freeze that ran on after the closing."""
-    given(POINTS, UNTIL, closed("2026-01-03")).when(clock_runs("2028-01-01")).nothing_changed()
+    """Neither the end of a freeze nor that of a referral's refund window. Planted bug: families asked after the closing."""
+    waiting = {"qualification": {"refund_window_days": 7}}
+    steps = (
+        signed_up("2026-01-01", referred_by="c-0"),
+        purchase("SO-1", 1000, "2026-01-02"),
+        UNTIL,
+        closed("2026-01-03"),
+    )
+    given(*steps, referral=waiting).when(clock_runs("2028-01-01")).nothing_changed()
 
 
 def test_a_closing_dated_earlier_takes_what_there_is_when_it_comes():

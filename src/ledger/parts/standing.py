@@ -49,8 +49,6 @@ def parts_of(what: str) -> tuple[str, ...]:
 
 def due_at(part: Part) -> int:
     """When a freeze ends by itself; what ended by the last unfreezing has been written."""
-    if "closed" in part:
-        return NEVER
     written = part.get("unfrozen_at", -NEVER)
     ends = (until for _, _, until, _ in part.get("freezes", ()) if until is not None and until > written)
     return min(ends, default=NEVER)
