@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.service import Ledger
+from tests.api.test_read_models import caught_up
 
 CONFIG = Path(__file__).parent / "contract" / "schemathesis.toml"
 ROOT = CONFIG.parents[3]
@@ -28,6 +29,7 @@ def durable(monkeypatch):
 
 def attack(service, tmp_path, *, seconds, seed):
     """Run schemathesis against a server and return what it printed where it found something, or nothing."""
+    caught_up(service)
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, "run", f"{service.url}/openapi.json"),
         *("--checks", "all", "--header", f"Authorization: Bearer {service.admin_key}", "--continue-on-failure"),
