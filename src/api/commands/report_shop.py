@@ -14,8 +14,9 @@ from ledger.leasing import lent
 from ledger.reading import Book
 from ledger.settings import Settings
 from projections.reports.shop.asking import Report, ask
+from projections.reports.shop.contents import sections
 from projections.reports.shop.page import html
-from projections.reports.shop.sections import Section, sections
+from projections.reports.shop.sections import Section
 from projections.reports.shop.verdicts import VERDICTS, findings
 from projections.twin.fleet import Fleets
 
@@ -63,9 +64,10 @@ async def _asked(
 def _show(report: Report) -> None:
     say(f"{report.program} as of {report.as_of}, known at position {report.position:,}")
     for one in findings(report):
+        verdict = one.word or VERDICTS[one.verdict]
         say()
         say(f"{one.question.en} {one.question.zh}")
-        say(f"{VERDICTS[one.verdict].en} {VERDICTS[one.verdict].zh}: {one.figure}")
+        say(f"{verdict.en} {verdict.zh}: {one.figure}")
         say(one.said.en)
         say(one.said.zh)
     for section in sections(report):

@@ -12,6 +12,7 @@ from projections.metrics.definitions import (
     cohort,
     concentration,
     customers,
+    leaving,
     next_order,
     orders,
     points,
@@ -28,6 +29,7 @@ from projections.metrics.definitions import (
     spend_per_buyer,
     spend_per_cover,
     stage,
+    stage_flows,
     units_per_order,
 )
 
@@ -56,6 +58,8 @@ DEFINITIONS: tuple[Definition, ...] = tuple(
         purchase_interval,
         next_order,
         stage,
+        stage_flows,
+        leaving,
         points,
         points_outstanding,
         burn_period,

@@ -1,18 +1,16 @@
 """Every question the report asks of the metrics, all at one pair of cut-offs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from ledger.instants import show
-from projections.errors import MetricUnknown
+from ledger.instants import midnight, show
 from projections.metrics.answering import answer
-from projections.metrics.asking import find
 from projections.metrics.periods import first_day, local_day
 from projections.twin.fleet import Fleet
 
 Answer = dict[str, Any]
-"""An answer of `projections.metrics`, or {"metric", "missing"} where this ledger has no such metric."""
+"""An answer of `projections.metrics`."""
 
 REPORT = "shop@1"
 
@@ -21,6 +19,12 @@ MONTHS = 24
 
 SPAN = 3
 """Whole months that are compared with as many before them, or with the same ones a year earlier."""
+
+STAGE_MONTHS = 12
+"""Ends of months at which the stages of all customers are asked for."""
+
+AWAY = 500
+"""Customers who are leaving, whom the report is given by name."""
 
 YEAR = 12
 
@@ -49,6 +53,7 @@ class Report:
         currency: of every amount; None: there is no order.
         now, before, year_ago: the spans that are compared; None: the program's history does not reach that far.
         answers: by the name the report has for a question.
+        month_ends: the stages at the end of each month, with `period`.
     """
 
     program: str
@@ -61,6 +66,7 @@ class Report:
     before: Span | None
     year_ago: Span | None
     answers: dict[str, Answer]
+    month_ends: list[Answer] = field(default_factory=list)
 
     @property
     def against(self) -> Span | None:
@@ -88,6 +94,12 @@ def ask(fleet: Fleet, *, currency: str | None = None) -> Report:
         "spend": answer(fleet, "spend_per_buyer", {"by": "month", **recent, **money}),
         "revenue": answer(fleet, "revenue/new_returning", {"by": "month", **recent, **money}),
         "cohort": answer(fleet, "cohort", {**recent, **money}),
+        "stage": answer(fleet, "stage", {}),
+        "flows": answer(fleet, "stage/flows", {"from": now.start.isoformat()}),
+        "leaving": answer(fleet, "leaving", {"limit": str(AWAY), **money}),
+        "concentration": answer(fleet, "concentration", money),
+        "points": answer(fleet, "points", {"by": "month", **recent}),
+        "outstanding": answer(fleet, "points/outstanding", {"month": "expiry"}),
     }
     first = _first_month(answers["pool"])
     before = _within(_moved(now, SPAN), first)
@@ -107,16 +119,21 @@ def ask(fleet: Fleet, *, currency: str | None = None) -> Report:
         before=before,
         year_ago=year_ago,
         answers=answers,
+        month_ends=_month_ends(fleet, today, first),
     )
 
 
-def ask_if_there(fleet: Fleet, name: str, given: dict[str, str]) -> Answer:
-    """The answer of a metric, or that this ledger has no such metric."""
-    try:
-        find(name)
-    except MetricUnknown:
-        return {"metric": name, "missing": True, "rows": []}
-    return answer(fleet, name, given)
+def _month_ends(fleet: Fleet, today: date, first: date | None) -> list[Answer]:
+    """The stages at the end of each whole month since the first one, and at `as_of`, as the same records are known now."""
+    ends = [_months_before(today, months) for months in range(STAGE_MONTHS, -1, -1)]
+    answers = []
+    for end in ends:
+        if first is not None and end > first:
+            cut = replace(fleet.cut, as_of=midnight(end, fleet.book.zone) - 1)
+            answers.append(
+                {**answer(replace(fleet, cut=cut), "stage", {}), "period": f"{_months_before(end, 1):%Y-%m}"}
+            )
+    return answers
 
 
 def _first_month(pool: Answer) -> date | None:

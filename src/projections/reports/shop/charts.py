@@ -23,10 +23,11 @@ Show = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line or a kind of bar. `values`: one a period, None where there is none."""
+    """A line or a kind of bar. `values`: one a period, None where there is none. `colour`: another than its turn's."""
 
     name: Text
     values: Sequence[float | None]
+    colour: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +70,29 @@ def bars(named: Named, periods: Sequence[str], series: Sequence[Series], show: S
             hollow = ' fill-opacity="0.45"' if open_end and index == len(periods) - 1 else ""
             drawn.append(
                 f'<rect x="{LEFT + step * index + step * 0.12:.1f}" y="{end:.1f}" width="{step * 0.76:.1f}" '
-                f'height="{begin - end:.1f}" fill="{COLOURS[number]}"{hollow} stroke="#fff" stroke-width="0.8"/>'
+                f'height="{begin - end:.1f}" fill="{one.colour or COLOURS[number]}"{hollow} stroke="#fff" stroke-width="0.8"/>'
             )
             below += value
     return _svg(named, "".join(drawn), HEIGHT) + _legend(series, dashed=False)
 
 
-def heat(named: Named, heads: Sequence[str], rows: Sequence[tuple[str, str, Sequence[Cell | None]]]) -> str:
-    """A heat map: each row with two names before its cells; the darker, the more."""
-    name, size, high = 62, 44, 24
+def heat(
+    named: Named, heads: Sequence[str], rows: Sequence[tuple[str, str, Sequence[Cell | None]]], *, name: int = 62
+) -> str:
+    """A heat map: each row with two names before its cells; the darker, the more. `name`: how wide the first one is."""
+    size, high, top = 44, 24, 24
     width = (WIDTH - name - size) / max(len(heads), 1)
     most = max((cell.share for _, _, cells in rows for cell in cells if cell is not None), default=0) or 1
     drawn = [
         _word(name + size + width * (index + 0.5), 16, head, "middle", "small") for index, head in enumerate(heads)
     ]
     for line, (first, second, cells) in enumerate(rows):
-        y = 24 + line * high
+        y = top + line * high
         drawn.append(_word(0, y + 17, first, "start", "small") + _word(name + size - 8, y + 17, second, "end", "small"))
         for index, cell in enumerate(cells):
             if cell is not None:
                 drawn.append(_cell(cell, cell.share / most, name + size + width * index, y, width, high))
-    return _svg(named, "".join(drawn), 24 + len(rows) * high + 4, wide=True)
+    return _svg(named, "".join(drawn), top + len(rows) * high + 4, wide=True)
 
 
 def curve(named: Named, points: Sequence[tuple[float, float]], show: Show) -> str:
@@ -100,6 +103,14 @@ def curve(named: Named, points: Sequence[tuple[float, float]], show: Show) -> st
     equal = f'<line x1="{LEFT}" y1="{_y(0, 1):.1f}" x2="{WIDTH - RIGHT}" y2="{_y(1, 1):.1f}" class="grid" />'
     drawn = _axes(across, 1, show, _edge) + equal + f'<polyline points="{path}" class="line" stroke="{COLOURS[0]}"/>'
     return _svg(named, drawn + dots, HEIGHT)
+
+
+def short(value: float) -> str:
+    """A number on an axis: thousands as k, millions as M."""
+    for least, unit, letter in ((1_000_000, 1_000_000, "M"), (10_000, 1_000, "k")):
+        if value >= least:
+            return f"{value / unit:g}{letter}"
+    return f"{value:,.0f}"
 
 
 def _svg(named: Named, drawn: str, height: int, *, wide: bool = False) -> str:
@@ -122,7 +133,7 @@ def _legend(series: Sequence[Series], *, dashed: bool) -> str:
             f'<line x1="1" y1="6" x2="27" y2="6" class="line" stroke="{COLOURS[number]}" '
             f'stroke-dasharray="{DASHES[number]}"/>{_dot(14, 6, number, hollow=False)}'
             if dashed
-            else f'<rect x="8" y="0" width="12" height="12" fill="{COLOURS[number]}"/>'
+            else f'<rect x="8" y="0" width="12" height="12" fill="{one.colour or COLOURS[number]}"/>'
         )
         svg = f'<svg viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">{mark}</svg>'
         items.append(f'<li>{svg} {escape(one.name.en)} <span lang="zh">{escape(one.name.zh)}</span></li>')

@@ -6,7 +6,8 @@ from importlib.resources import files
 from typing import Any
 
 from projections.reports.shop.asking import REPORT, SPAN, Answer, Report
-from projections.reports.shop.sections import Section, sections
+from projections.reports.shop.contents import sections
+from projections.reports.shop.sections import Section
 from projections.reports.shop.verdicts import STEADY, VERDICTS, Finding, findings
 from projections.reports.shop.words import Text, number
 
@@ -36,9 +37,11 @@ def _cut(report: Report) -> str:
 
 
 def _finding(one: Finding) -> str:
-    verdict = VERDICTS[one.verdict]
+    verdict = one.word or VERDICTS[one.verdict]
+    is_bad = one.is_bad or (one.word is None and one.verdict == "down")
+    mood = "bad" if is_bad else "good" if one.verdict in ("up", "down") else "open"
     return (
-        f'<article class="{one.verdict}" id="answer-{one.key}">\n<h2>{_both(one.question, "br")}</h2>\n'
+        f'<article class="{mood}" id="answer-{one.key}">\n<h2>{_both(one.question, "br")}</h2>\n'
         f'<p class="verdict"><span aria-hidden="true">{MARKS[one.verdict]}</span> {_both(verdict)}</p>\n'
         f'<p class="figure">{escape(one.figure)}</p>\n{_paragraphs(one.said)}</article>\n'
     )
@@ -47,8 +50,9 @@ def _finding(one: Finding) -> str:
 def _section(one: Section) -> str:
     shown = f'<p class="nothing">{_both(one.nothing, "br")}</p>\n' if one.chart is None else f"{one.chart}\n"
     table = _table(one) if one.rows else ""
+    kind = "card whole" if one.chart == "" else "card"
     return (
-        f'<section class="card" id="{one.key}">\n<h2>{_both(one.title)}</h2>\n{_paragraphs(one.explained)}'
+        f'<section class="{kind}" id="{one.key}">\n<h2>{_both(one.title)}</h2>\n{_paragraphs(one.explained)}'
         f"{shown}{table}{''.join(_source(answer) for answer in one.answers)}</section>\n"
     )
 
@@ -57,7 +61,8 @@ def _table(one: Section) -> str:
     heads = "".join(f'<th scope="col"{_right(head)}>{escape(head.removesuffix("#"))}</th>' for head in one.heads)
     rows = "".join(f"<tr>{_cells(one.heads, row)}</tr>\n" for row in one.rows)
     return (
-        f'<details><summary>The numbers <span lang="zh">数据表</span></summary>\n<div class="scroll"><table>\n'
+        f'<details{" open" if one.chart == "" else ""}><summary>The numbers <span lang="zh">数据表</span></summary>\n'
+        '<div class="scroll"><table>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n</details>\n"
     )
 

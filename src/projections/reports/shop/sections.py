@@ -1,4 +1,4 @@
-"""What each chart of the report shows: its numbers, its table, and which definition they follow."""
+"""What each chart of the report shows: its numbers, its table, and which definition they follow. Here: pool and trade."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Section:
     """One chart with everything that says what it is.
 
     Attributes:
-        chart: SVG; None: there is no data, and `nothing` says so.
+        chart: SVG; empty: the table is all there is; None: there is no data, and `nothing` says so.
         heads, rows: the same numbers as a table; heads that end in `#` are of numbers.
         answers: those of the metrics it was drawn from.
     """
@@ -36,11 +36,6 @@ class Section:
     nothing: Text = NO_DATA
 
 
-def sections(report: Report) -> list[Section]:
-    """Every section, in order."""
-    return [pool(report), repurchase(report), average_order(report), revenue(report), cohorts(report)]
-
-
 def pool(report: Report) -> Section:
     """Customers at the end of each month."""
     title = Text("Customers", "客户池")
@@ -48,16 +43,16 @@ def pool(report: Report) -> Section:
     rows = answer["rows"][-MONTHS:]
     chart = None
     if rows:
-        told = _told(rows, "customers", number)
+        told = in_words(rows, "customers", number)
         series = [Series(Text("customers", "客户数"), [row["customers"] for row in rows])]
-        chart = charts.lines(Named("pool", title, told), _periods(rows), series, number, open_end=_open(rows))
+        chart = charts.lines(Named("pool", title, told), periods(rows), series, number, open_end=is_unfinished(rows))
     return Section(
         "pool",
         title,
         Text("How many customers there are at the end of each month.", "每月末的客户总数。"),
         chart,
         ("month 月份", "joined 新增#", "left 流失#", "customers 客户数#"),
-        [(_month(row), number(row["opened"]), number(row["left"]), number(row["customers"])) for row in rows],
+        [(month(row), number(row["opened"]), number(row["left"]), number(row["customers"])) for row in rows],
         [answer],
     )
 
@@ -68,7 +63,7 @@ def repurchase(report: Report) -> Section:
     window, buy_back, ninety = (report.answers[name] for name in ("repurchase", "buy_back", "repurchase_90"))
     rows = _trimmed(window["rows"], "buyers")
     months = [row["period"] for row in rows]
-    again, within = (_by_month(answer, months) for answer in (buy_back, ninety))
+    again, within = (_bymonth(answer, months) for answer in (buy_back, ninety))
     chart = None
     if rows:
         series = [
@@ -76,8 +71,10 @@ def repurchase(report: Report) -> Section:
             Series(Text("bought again the next month", "次月回购率"), again),
             Series(Text("new, second order within 90 days", "新客 90 日复购率"), within),
         ]
-        told = _told(rows, "value", percent)
-        chart = charts.lines(Named("repurchase", title, told), months, series, _whole_percent, open_end=_open(rows))
+        told = in_words(rows, "value", percent)
+        chart = charts.lines(
+            Named("repurchase", title, told), months, series, _whole_percent, open_end=is_unfinished(rows)
+        )
     return Section(
         "repurchase",
         title,
@@ -89,7 +86,7 @@ def repurchase(report: Report) -> Section:
         chart,
         ("month 月份", "buyers 购买者#", "twice 复购率#", "next month 回购率#", "90 days 90 日#"),
         [
-            (_month(row), number(row["buyers"]), percent(row["value"]), percent(one), percent(two))
+            (month(row), number(row["buyers"]), percent(row["value"]), percent(one), percent(two))
             for row, one, two in zip(rows, again, within, strict=True)
         ],
         [window, buy_back, ninety],
@@ -102,16 +99,16 @@ def average_order(report: Report) -> Section:
     answer, spend = report.answers["aov"], report.answers["spend"]
     rows = _trimmed(answer["rows"], "orders")
     months = [row["period"] for row in rows]
-    per_buyer = _by_month(spend, months)
+    per_buyer = _bymonth(spend, months)
     chart = None
     if rows:
         series = [
             Series(Text("per order", "笔单价"), [row["value"] for row in rows]),
             Series(Text("per buyer", "客单价"), per_buyer),
         ]
-        told = _told(rows, "value", lambda value: money(value, report.currency))
+        told = in_words(rows, "value", lambda value: money(value, report.currency))
         chart = charts.lines(
-            Named("aov", title, told), months, series, lambda value: _axis(value, report), open_end=_open(rows)
+            Named("aov", title, told), months, series, lambda value: axis(value, report), open_end=is_unfinished(rows)
         )
     return Section(
         "aov",
@@ -123,7 +120,7 @@ def average_order(report: Report) -> Section:
         chart,
         ("month 月份", "orders 订单数#", "per order 笔单价#", "per buyer 客单价#"),
         [
-            (_month(row), number(row["orders"]), money(row["value"], report.currency), money(one, report.currency))
+            (month(row), number(row["orders"]), money(row["value"], report.currency), money(one, report.currency))
             for row, one in zip(rows, per_buyer, strict=True)
         ],
         [answer, spend],
@@ -141,13 +138,13 @@ def revenue(report: Report) -> Section:
             Series(Text("returning customers", "老客"), [row["returning_amount"] for row in rows]),
             Series(Text("new customers", "新客"), [row["new_amount"] for row in rows]),
         ]
-        told = _told(rows, "returning_amount_share", percent)
+        told = in_words(rows, "returning_amount_share", percent)
         chart = charts.bars(
             Named("revenue", title, told),
-            _periods(rows),
+            periods(rows),
             series,
-            lambda value: _axis(value, report),
-            open_end=_open(rows),
+            lambda value: axis(value, report),
+            open_end=is_unfinished(rows),
         )
     return Section(
         "revenue",
@@ -160,7 +157,7 @@ def revenue(report: Report) -> Section:
         ("month 月份", "returning 老客#", "new 新客#", "share of returning 老客占比#"),
         [
             (
-                _month(row),
+                month(row),
                 money(row["returning_amount"], report.currency, whole=True),
                 money(row["new_amount"], report.currency, whole=True),
                 percent(row["returning_amount_share"]),
@@ -216,12 +213,12 @@ def _trimmed(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return rows[first:]
 
 
-def _by_month(answer: Answer, months: list[str]) -> list[float | None]:
+def _bymonth(answer: Answer, months: list[str]) -> list[float | None]:
     found = {row["period"]: row["value"] for row in answer["rows"]}
     return [found.get(month) for month in months]
 
 
-def _told(rows: list[dict[str, Any]], name: str, show: Any) -> Text:
+def in_words(rows: list[dict[str, Any]], name: str, show: Any) -> Text:
     """First, last, least and most, for who hears the chart."""
     there = [(row[name], row["period"]) for row in rows if row[name] is not None]
     if not there:
@@ -235,15 +232,18 @@ def _told(rows: list[dict[str, Any]], name: str, show: Any) -> Text:
     )
 
 
-def _periods(rows: list[dict[str, Any]]) -> list[str]:
+def periods(rows: list[dict[str, Any]]) -> list[str]:
+    """Their names, for an axis."""
     return [row["period"] for row in rows]
 
 
-def _month(row: dict[str, Any]) -> str:
+def month(row: dict[str, Any]) -> str:
+    """A month in a table; with a star while it is not over."""
     return f"{row['period']} *" if row["incomplete"] else str(row["period"])
 
 
-def _open(rows: list[dict[str, Any]]) -> bool:
+def is_unfinished(rows: list[dict[str, Any]]) -> bool:
+    """Whether the last period is not over."""
     return bool(rows and rows[-1]["incomplete"])
 
 
@@ -251,10 +251,6 @@ def _whole_percent(value: float) -> str:
     return f"{value * 100:.0f} %"
 
 
-def _axis(minor: float, report: Report) -> str:
-    """Money on an axis: no currency, no digits behind the point, thousands as k, millions as M."""
-    whole = minor / 10 ** exponent(report.currency or "XXX")
-    for least, letter in ((1_000_000, "M"), (10_000, "k")):
-        if whole >= least:
-            return f"{whole / (1_000_000 if letter == 'M' else 1_000):g}{letter}"
-    return number(whole)
+def axis(minor: float, report: Report) -> str:
+    """Money on an axis: no currency, no digits behind the point."""
+    return charts.short(minor / 10 ** exponent(report.currency or "XXX"))

@@ -5,6 +5,7 @@ months are compared with the same months a year earlier, so that the season says
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from projections.reports.shop.asking import SPAN, Report, Span
@@ -22,12 +23,22 @@ VERDICTS: dict[Verdict, Text] = {
 }
 
 
+LEAVING_VERDICTS: dict[Verdict, Text] = {
+    "up": Text("A larger share than before", "占比上升"),
+    "down": Text("A smaller share than before", "占比下降"),
+}
+
+NAMED = 3
+"""Customers named in the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A question with its answer.
 
     Attributes:
         figure: the number itself, as large as the page can show it.
+        word: the verdict in other words than VERDICTS has. is_bad: whether what the verdict says should worry.
     """
 
     key: str
@@ -35,11 +46,13 @@ class Finding:
     verdict: Verdict
     figure: str
     said: Text
+    word: Text | None = None
+    is_bad: bool = False
 
 
 def findings(report: Report) -> list[Finding]:
     """Every answer, in the order of the questions."""
-    return [pool(report), repurchase(report), average_order(report)]
+    return [pool(report), repurchase(report), average_order(report), leaving(report)]
 
 
 def pool(report: Report) -> Finding:
@@ -103,10 +116,59 @@ def average_order(report: Report) -> Finding:
     return Finding("aov", question, _direction(now["value"], then["value"]), figure, said)
 
 
+def leaving(report: Report) -> Finding:
+    """How many are on their way out, whether that is a larger share than three whole months ago, and the first of them."""
+    question = Text("Who is leaving?", "谁在流失？")
+    answer = report.answers["stage"]
+    going, bought, lost = _going(answer["rows"])
+    if not bought:
+        said = Text("No customer has ordered yet.", "尚无客户下单。")
+        return Finding("leaving", question, "unknown", "0", said)
+    asked = answer["parameters"]
+    first = report.answers["leaving"]["rows"][:NAMED]
+    named = [f"{row['customer']} ({row['last_on']}, {money(row['amount'], report.currency)})" for row in first]
+    english = (
+        f"{number(going)} of {number(bought)} customers who ever ordered ({percent(going / bought)}) have placed no "
+        f"order for {asked['silent']} to {asked['churned'] - 1} days; {number(lost)} more are lost. "
+    )
+    chinese = (
+        f"下过单的 {number(bought)} 位客户中 {number(going)} 位（{percent(going / bought)}）已 {asked['silent']} 至 "
+        f"{asked['churned'] - 1} 天未下单；另有 {number(lost)} 位已流失。"
+    )
+    worth = Text(
+        f"Worth most, with last order: {', '.join(named)}." if named else "",
+        f"其中累计消费最高（末单日期、金额）：{'、'.join(named)}。" if named else "",
+    )
+    earlier = next((end for end in report.month_ends if end["period"] == _month_before(report.now.start)), None)
+    then_going, then_bought, _ = _going(earlier["rows"]) if earlier is not None else (0, 0, 0)
+    if not then_bought:
+        return Finding("leaving", question, "unknown", number(going), Text(english + worth.en, chinese + worth.zh))
+    verdict = _direction(going / bought, then_going / then_bought)
+    was = Text(
+        f"When {report.now.start} began it was {percent(then_going / then_bought)}. ",
+        f"{report.now.start} 开始时为 {percent(then_going / then_bought)}。",
+    )
+    said = Text(english + was.en + worth.en, chinese + was.zh + worth.zh)
+    return Finding(
+        "leaving", question, verdict, number(going), said, LEAVING_VERDICTS.get(verdict), is_bad=verdict == "up"
+    )
+
+
 def customers_before(rows: list[dict[str, Any]], month: str) -> int:
     """Customers at the beginning of a month. A month in which nobody came or left has no row."""
     earlier = [row["customers"] for row in rows if row["period"] < month]
     return earlier[-1] if earlier else 0
+
+
+def _going(rows: list[dict[str, Any]]) -> tuple[int, int, int]:
+    """Customers who are silent or dormant, all who have bought, and those who are lost."""
+    counts = {row["stage"]: row["customers"] for row in rows}
+    bought = sum(counts.values()) - counts["prospect"]
+    return counts["silent"] + counts["dormant"], bought, counts["churned"]
+
+
+def _month_before(first: date) -> str:
+    return f"{first - timedelta(days=1):%Y-%m}"
 
 
 def _gained(rows: list[dict[str, Any]], span: Span) -> int:
