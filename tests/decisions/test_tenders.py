@@ -142,6 +142,7 @@ class TestRefunding:
         [
             ("proportional", 300, 10),
             ("proportional", 1, 0),
+            ("ledger_first", 1, 0),
             ("ledger_first", 300, 30),
             ("ledger_first", 700, 50),
             ("ledger_last", 1000, 0),
@@ -149,6 +150,7 @@ class TestRefunding:
         ],
     )
     def test_where_a_refund_says_nothing_the_rules_say_which_tender(self, setting, amount, back):
+        """Planted: what stays taken rounded down, so that a cent gave a point of ten cents back."""
         rules = {"tenders": {**WORTH_TEN_CENTS, "refund": setting}}
         found = given(POINTS, bought(tender("points", 500), tender("card", 1000)), **rules).when(
             refunded("SO-1", amount, "2026-03-06")
