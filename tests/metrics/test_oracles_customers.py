@@ -40,7 +40,7 @@ def moment(day: date) -> datetime:
 
 
 def test_cdnow_activity_month_on_month(cdnow, expected):
-    """All 18 published months. Planted: a gap of two months taken for the month before; seen."""
+    """All 18 published months."""
     found = {row["period"]: row for row in rows(cdnow, "activity/month_on_month", **INCLUDING_ZERO)}
     table = expected("cdnow_lifecycle_and_repurchase_by_month.csv")
     assert len(table) == len(found) == 18
@@ -50,7 +50,7 @@ def test_cdnow_activity_month_on_month(cdnow, expected):
 
 
 def test_online_retail_rfm_segments(retail_rows, expected):
-    """The published counts and means, with its POST line of 18.00. Planted: equal F told apart by id as text; seen."""
+    """The published counts and means, with its POST line of 18.00."""
     records = [
         order(str(one["customer"]), one["id"], one["at"], one["amount"] + (18_000 if one["id"] == "581587" else 0))
         for one in retail_rows

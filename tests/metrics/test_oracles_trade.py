@@ -29,7 +29,7 @@ def test_online_retail_customers_orders_revenue_and_averages(retail, oracles):
 
 
 def test_orders_of_nothing_give_the_other_published_average(retail):
-    """480.76 is revenue ÷ 18,536 orders; planted: zero-value orders always excluded; seen."""
+    """480.76 is revenue ÷ 18,536 orders"""
     (aov,) = rows(retail, "aov/order", amount="gross", zero_value="include")
     assert (aov["orders"], round(aov["value"] / THOUSANDTHS, 2)) == (18_536, 480.76)
 
@@ -81,7 +81,7 @@ def test_online_retail_cohorts(retail, expected):
 
 
 def test_cdnow_repurchase_and_buy_back_by_month(cdnow, expected):
-    """Its 80 orders of 0 count; planted: the next period taken for 30 days later; seen."""
+    """Its 80 orders of 0 count"""
     given = {"by": "month", "amount": "gross", "zero_value": "include"}
     window = {row["period"]: row for row in rows(cdnow, "repurchase_rate/window", **given)}
     period = {row["period"]: row for row in rows(cdnow, "repurchase_rate/period", **given)}

@@ -86,7 +86,6 @@ def content(twin: Path) -> dict[str, bytes]:
 
 
 async def test_removed_and_rebuilt_it_is_the_same_bytes(shop: Shop, tmp_path: Path):
-    """Planted: a time of building in the manifest; seen."""
     first = await built(shop, tmp_path)
     assert (first.ranges, first.sealed_through, first.tail) == (4, 40, 6)
     before = content(tmp_path)
@@ -110,7 +109,7 @@ async def test_what_a_range_holds_is_counted_and_summed(shop: Shop, tmp_path: Pa
 
 
 async def test_answers_are_the_same_with_a_twin_and_from_the_tail_alone(shop: Shop, tmp_path: Path, monkeypatch):
-    """And current to the last position. Planted: the tail read from the range's own last position on; seen."""
+    """And current to the last position."""
     given = {"by": "month,store"}
     with_twin = await asked(shop, tmp_path, "revenue", **given)
     assert (with_twin["position"], with_twin["sealed_through"]) == (46, 40)
@@ -132,7 +131,6 @@ async def test_knowledge_is_cut_inside_a_sealed_range(shop: Shop, tmp_path: Path
 
 
 async def test_a_build_that_was_killed_leaves_nothing_that_counts(shop: Shop, tmp_path: Path, monkeypatch):
-    """Planted: the range renamed before its manifest is written; seen."""
     with monkeypatch.context() as killed:
         killed.setattr(ranges, "_write_flushed", _killed)
         with pytest.raises(KeyboardInterrupt):
