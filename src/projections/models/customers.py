@@ -14,7 +14,7 @@ from ledger import account as accounts
 from ledger.account import Account
 from ledger.instants import NEVER
 from ledger.money import Rounding, rounded
-from ledger.parts import BY_NAME
+from ledger.parts.tiers import TIERS, tier_of
 from ledger.records import PROGRAM_TYPES, Record
 from projections.models.model import Model
 
@@ -115,17 +115,13 @@ def _place(seen: Seen | None) -> tuple[str | None, str | None, str | None]:
 
 
 def _tier(account: Account) -> str | None:
-    """The tier's name, where a family keeps one."""
-    for name, part in account.parts.items():
-        shown = BY_NAME[name].show(part, account.latest).get("tier")
-        if isinstance(shown, dict):
-            return shown.get("tier") or shown.get("name") or shown.get("id")
-    return None
+    """The tier the customer stands at, as it was written last."""
+    return tier_of(account.parts.get(TIERS.name))
 
 
 CUSTOMERS = Model(
     name="customers",
-    shape=1,
+    shape=2,
     key="customer",
     columns={
         "version": "bigint NOT NULL",
