@@ -121,6 +121,13 @@ class Tiered(RuleBasedStateMachine):
         assert self.post(posted)
         self.naive.refunded(self.units, order, amount, posted.time)
 
+    @precondition(lambda self: len(self.naive.orders) > 1)
+    @rule(which=st.integers(0, 3))
+    def refund_told_late(self, which: int) -> None:
+        """All of an order, an hour after it was made: what later orders reached with it was never reached."""
+        known = self.naive.orders[list(self.naive.orders)[-1 - which % len(self.naive.orders)]]
+        self.refund(which, 4, max(0, self.now - known.at - HOUR) // HOUR, 0)
+
     @rule(which=st.integers(0, 2), days=st.none() | st.sampled_from([1, 20]), back=backs, wait=waits)
     def assign(self, which: int, days: int | None, back: int, wait: int) -> None:
         tier = self.naive.levels[which % len(self.naive.levels)]["name"]
