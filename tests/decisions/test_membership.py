@@ -5,6 +5,8 @@ import pytest
 from ledger.errors import FormError
 from ledger.rules import read_document
 from tests.builders import (
+    MemoryLedger,
+    at,
     clock_runs,
     coupon_used,
     member,
@@ -14,7 +16,7 @@ from tests.builders import (
     rules,
 )
 from tests.given import table
-from tests.memberships import COUPONS, VIP, having, periods, seen
+from tests.memberships import COUPONS, RULES, VIP, having, periods, seen
 
 
 @table(
@@ -269,3 +271,25 @@ def test_a_plan_that_cannot_be_meant_is_refused_with_its_place(plan):
     with pytest.raises(FormError) as refused:
         read_document(rules(coupons=COUPONS, membership=[plan]))
     assert refused.value.errors[0]["pointer"].startswith("/membership/0")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "the renewal arrives late"])
+def test_whether_the_clock_has_run_changes_no_answer(late):
+    """Planted: a membership that the clock has ended is not active again after a renewal that was due before."""
+    steps = [
+        member("M", "2026-03-01", "monthly"),
+        renewal("M", "N-1", "2026-03-31"),
+        purchase("SO-1", 100, "2026-04-20"),
+        membership("cancelled", "M", "2026-04-25"),
+    ]
+    if late:
+        steps[1:3] = reversed(steps[1:3])
+    ledgers = [MemoryLedger(RULES, clock=clock) for clock in (False, True)]
+    for ledger in ledgers:
+        for step in steps:
+            ledger.post(step)
+        ledger.run_clock(at("2026-07-01"))
+    for as_of in ("2026-03-01", "2026-03-31", "2026-04-01", "2026-04-24", "2026-04-25", "2026-06-01"):
+        then, other = (seen(ledger, as_of) for ledger in ledgers)
+        assert then == other, as_of
+        assert then["status"] == ("active" if as_of < "2026-04-25" else "cancelled")

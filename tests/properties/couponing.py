@@ -14,8 +14,15 @@ from tests.properties.naive_coupons import NaiveCoupons
 
 OFF = {"kind": "amount", "amount": 100, "currency": "CNY"}
 KINDS = [
-    {"id": "one", "value": OFF, "validity": {"expiry": {"kind": "after_days", "n": 1}}, "caps": {"per_customer": 3}},
-    {"id": "many", "value": OFF, "uses": 3, "return_days": 2, "validity": {"expiry": {"kind": "after_days", "n": 2}}},
+    {"id": "one", "value": OFF, "validity": {"expiry": {"kind": "after_days", "n": 1}}, "caps": {"per_customer": 1}},
+    {
+        "id": "many",
+        "value": OFF,
+        "uses": 3,
+        "return_days": 2,
+        "caps": {"per_customer": 2},
+        "validity": {"expiry": {"kind": "after_days", "n": 2}},
+    },
     {
         "id": "ahead",
         "value": OFF,
@@ -27,7 +34,7 @@ KINDS = [
 
 
 class Couponing(Buys):
-    """Coupons under rules that stay."""
+    """Coupons under rules that stay. Planted: a use given back not counted as left; the place of a used coupon given back."""
 
     Model = NaiveCoupons
     blocks: dict[str, Any] = {"coupons": KINDS}  # noqa: RUF012 - never changed
@@ -58,6 +65,24 @@ class Couponing(Buys):
     def void(self, when: tuple[str, int], wait: int, which: int) -> None:
         name = self.coupons()[-1 - which % len(self.coupons())]
         self.post("coupon.voided", when, wait, coupon_id=name, reason="by hand")
+
+    @rule(
+        kind=st.sampled_from(["one", "many"]),
+        hours=st.sampled_from([1, 90]),
+        voids=st.booleans(),
+        late=stories.instants,
+    )
+    def come_back(self, kind: str, hours: int, late: tuple[str, int], *, voids: bool) -> None:
+        """A coupon used, given back then or after its end, and wanted again; perhaps taken out of use, and another issued."""
+        now, name, use = ("now", 1), f"C-{len(self.events)}", f"U-{len(self.events)}"
+        self.post("coupon.issued", now, 0, coupon_id=name, kind=kind)
+        self.post("coupon.redeemed", now, 0, coupon_id=name, redemption_id=use)
+        self.now += hours * stories.HOUR
+        self.post("coupon.returned", now, 0, redemption_id=use)
+        self.post("coupon.redeemed", late, 0, coupon_id=name, redemption_id=f"{use}-again")
+        if voids:
+            self.post("coupon.voided", now, 0, coupon_id=name, reason="by hand")
+            self.post("coupon.issued", now, 0, coupon_id=f"{name}-again", kind=kind)
 
     def agreed(self) -> None:
         """And a reader sees each coupon with the uses that are left, at every instant."""
