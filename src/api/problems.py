@@ -17,7 +17,7 @@ from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
 from ledger.tiers import TierUnknown
-from projections.errors import MetricUnknown, ReadModelBuilding, TwinDamaged
+from projections.errors import MetricUnknown, ReadModelBuilding, RebuildRunning, TwinDamaged
 from projections.reports.asking import ValuationMissing
 
 PROBLEM_TYPE = "application/problem+json"
@@ -139,6 +139,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.KeyReused: Answered(409, "Key reused with other content"),
     errors.FixedAtCreation: Answered(409, "Fixed at creation"),
     errors.CursorUnknown: Answered(409, "Cursor of another history"),
+    RebuildRunning: Answered(409, "Rebuild running", retryable=True),
     ValuationMissing: Answered(409, "Valuation missing"),
     errors.VersionConflict: Answered(412, "Version conflict"),
     TooLarge: Answered(413, "Too large"),
