@@ -86,7 +86,6 @@ def pool(service, own_shop):
 
 
 def test_a_row_says_what_the_account_says(pool):
-    """Planted: a late event's place taken for the last one; net left out of a refund; seen."""
     for row in customers(pool)["customers"]:
         account = pool.client.get(f"/v1/programs/{pool.program}/customers/{row['customer']}").json()
         totals = account["totals"]
@@ -104,7 +103,6 @@ def test_a_row_says_what_the_account_says(pool):
 @pytest.mark.parametrize("sort", ["customer", "spend", "orders", "average", "points", "last_order", "expires"])
 @pytest.mark.parametrize("way", ["", "-"])
 def test_pages_hold_every_customer_once_and_in_order(pool, sort, way):
-    """Planted: the customer left out of the cursor, so that equal values were skipped; seen."""
     found = every_page(pool, sort=way + sort)
     assert sorted(row["customer"] for row in found) == sorted(pool.names)
     value = {
@@ -158,7 +156,6 @@ def test_money_of_several_currencies_is_compared_in_one_that_is_named(service, p
 
 
 def test_nothing_is_answered_before_the_model_is_whole(service, own_shop):
-    """Planted: a build that answers from its first page on; seen."""
     assert own_shop.post(purchase(fresh("c"))).status_code == 201
     answer = own_shop.client.get(f"/v1/programs/{own_shop.program}/customers")
     assert (answer.status_code, code_of(answer)) == (503, "read_model_building")
@@ -166,7 +163,6 @@ def test_nothing_is_answered_before_the_model_is_whole(service, own_shop):
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_rebuilt_is_live_row_for_row_however_the_log_was_cut_into_pages(service, pool, name, monkeypatch):
-    """Planted: a fold that forgot what it had read of a customer before the page; seen."""
     monkeypatch.setattr(builds.advance, "__kwdefaults__", {"up_to": None, "limit": 3})
     done = rebuilt(service, name, pool.program)
     assert (done.differing, done.stopped) == (0, None)
@@ -176,7 +172,6 @@ def test_rebuilt_is_live_row_for_row_however_the_log_was_cut_into_pages(service,
 
 
 def test_while_a_model_is_rebuilt_nothing_is_wrong_or_missing(service, pool):
-    """Planted: the old table dropped before the pointer moved; seen (a page of nothing, then an error)."""
     wanted = [row["customer"] for row in customers(pool)["customers"]]
     over = threading.Event()
     answers = []
@@ -254,7 +249,6 @@ async def tried_again(service):
 
 
 def test_only_the_projections_own_role_writes_read_models_and_it_writes_nothing_else(service, pool):
-    """Planted: GRANT INSERT ON read_models.live TO PUBLIC; seen."""
     for role, statement in (
         ("ledger_service", "DELETE FROM read_models.live"),
         ("ledger_keys", "SELECT * FROM read_models.live"),

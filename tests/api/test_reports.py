@@ -127,7 +127,6 @@ def test_the_records_behind_a_line_add_up_to_it(valued):
 
 
 def test_the_same_question_gets_the_same_bytes_in_every_format(valued):
-    """Planted: a workbook that carries the moment at which it was made; seen."""
     first = report(valued, as_of="2026-04-02").json()
     fixed = {"as_of": "2026-04-02", "known_at": str(first["position"])}
     for kind in ("json", "csv", "parquet", "xlsx"):

@@ -6,7 +6,6 @@ from tests.decisions.test_tiers import tiered
 
 
 def test_a_row_names_the_tier_that_stands_and_its_memory_survives_being_stored():
-    """Planted: the tier looked for among what a part shows, where it never is; seen."""
     ledger = MemoryLedger(tiered())
     for posted in (purchase("A", 90_00, "2026-03-01"), purchase("B", 410_00, "2026-03-02")):
         ledger.post(posted)

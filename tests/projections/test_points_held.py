@@ -47,7 +47,6 @@ def test_what_is_held_agrees_with_the_fold_at_every_cut_off(records):
 def test_a_hold_rolls_forward_and_what_lapsed_in_it_is_gone_when_it_ends(
     records, since, until, outstanding, held, lines
 ):
-    """Planted: a hold's end taken for the release of what had expired meanwhile; seen where the clock had not run."""
     report, _ = reported(records, UTC, at(since) - 1, at(until))
     assert (report["totals"]["outstanding"], report["totals"]["held"]) == (outstanding, held), show(at(until))
     found = {line["line"]: line["points"] for line in report["roll_forward"]["held"]}

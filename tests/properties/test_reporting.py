@@ -13,11 +13,7 @@ SECONDS = settings(max_examples=4, stateful_step_count=12)
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_report_is_the_fold_at_every_pair_of_cut_offs_and_rolls_forward(machine: type[Books]) -> None:
-    """Late events, refunds, debts, deliveries and lots that lapse unwritten among them.
-
-    Planted: what the clock wrote taken as the flow of expiry (the ledger whose clock never ran differs); the opening cut
-    one microsecond late; a reinstated lot's points counted as granted twice.
-    """
+    """Late events, refunds, debts, deliveries and lots that lapse unwritten among them."""
     searched(machine, SECONDS)
 
 
