@@ -34,16 +34,16 @@ def _as_it_is(account: Seen) -> Seen:
 
 
 def by_terms(account: Seen) -> Seen:
-    """Lots under the same terms taken together.
+    """Lots of one grant instant and expiry taken together, whatever their reason.
 
     Which of two such lots is spent first may hang on which of them the ledger opened first, and a hold that times out opens
     one when the clock writes it.
     """
     together: Counter[tuple[Any, ...]] = Counter()
-    for asset, _, remaining, *terms in account.lots:
+    for asset, _, remaining, *terms, _ in account.lots:
         together[asset, *terms] += remaining
     aside: Counter[tuple[Any, ...]] = Counter()
-    for asset, remaining, *terms in account.held:
+    for asset, remaining, *terms, _ in account.held:
         aside[asset, *terms] += remaining
     return account._replace(lots=tuple(sorted(together.items())), held=tuple(sorted(aside.items())))
 
