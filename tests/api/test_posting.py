@@ -250,7 +250,7 @@ def test_parameters_and_case_of_the_media_type_do_not_matter(shop, customer, con
 
 
 def test_a_parameter_nobody_knows_is_400_so_that_no_dry_run_is_a_real_one(shop, customer):
-    answer = shop.post(purchase(customer), params={"dry_run": "true"})
+    answer = shop.post(purchase(customer), params={"dryrun": "true"})
     assert (answer.status_code, code_of(answer)) == (400, "parameter_malformed")
     assert shop.client.get(shop.customer(customer)).status_code == 404
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 ORDERS = """order,customer,time,sku,quantity,price
 1,c-1,2011-01-04 10:00,A,2,2.55
 1,c-1,2011-01-04 10:00,B,1,10.00

@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 CAMPAIGN = Path(__file__).parents[2] / "docs" / "examples" / "campaign.yaml"
 
 

@@ -17,7 +17,7 @@ from ledger.seeing import seen
 from ledger.trial import Trial, ruled_by
 from tests.properties.naive_tiers import NaiveTiers, Seen
 
-pytestmark = pytest.mark.needs_data
+pytestmark = [pytest.mark.needs_data, pytest.mark.slow]
 
 FILE = "online_retail_2010_2011.parquet"
 END = parse("2012-01-15T00:00:00Z")

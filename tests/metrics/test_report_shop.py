@@ -16,6 +16,8 @@ from projections.reports.shop.verdicts import findings
 from projections.reports.shop.words import money, number, percent
 from tests.metrics.fleets import fleet_of, order, texts_of
 
+pytestmark = pytest.mark.slow
+
 AS_OF = "2026-07-10T12:00:00"
 
 

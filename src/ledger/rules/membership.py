@@ -47,7 +47,7 @@ class Plan(Part):
     renewal: Literal["from_end", "from_today"] = "from_end"
     refund: Literal["pro_rata", "less_used_at_list", "none"] = "pro_rata"
     list_month: Minor | None = None
-    takes_back: bool = True
+    takes_back: bool = Field(default=True, strict=True)
     pause_days_max: int = Field(0, ge=0, le=3660, strict=True)
 
     @model_validator(mode="after")

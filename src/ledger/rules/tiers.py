@@ -229,9 +229,9 @@ class Tiers(Part):
     window: Window
     valid_months: int = Field(12, ge=1, le=120, strict=True)
     review: Literal["retain", "step_down", "fall"] = "fall"
-    deduct_growth: bool = False
+    deduct_growth: bool = Field(default=False, strict=True)
     grace_days: int = Field(0, ge=0, le=366, strict=True)
-    refunds_undo_upgrade: bool = False
+    refunds_undo_upgrade: bool = Field(default=False, strict=True)
     growth: tuple[Annotated[PurchaseGrowth | EventGrowth, Field(discriminator="on")], ...] = ()
     levels: tuple[Level, ...] = Field(min_length=1, max_length=100)
 

@@ -7,7 +7,7 @@ from typing import Any
 from ledger import program as programs
 from ledger import reading, store
 from ledger.errors import FormError, LedgerError
-from ledger.instants import midnight, parse, show
+from ledger.instants import EARLIEST, midnight, parse, show
 from ledger.program import ProgramState
 from ledger.reading import Book as Reader
 from ledger.records import Record, program_stream_id
@@ -157,6 +157,8 @@ def _opens_at(since: str | None, reader: Reader, as_of: int) -> int | None:
         begins_at = midnight(date.fromisoformat(since), reader.zone) if is_date else parse(since)
     except (ValueError, OverflowError) as error:
         raise _malformed("from", str(error)) from error
+    if begins_at < EARLIEST:
+        raise _malformed("from", "the period begins before 1900")
     if begins_at > as_of:
         raise _malformed("from", "the period begins after as_of")
     return begins_at - 1
