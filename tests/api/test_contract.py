@@ -40,6 +40,7 @@ def attack(service, tmp_path, *, seconds, seed):
     return "" if ended.returncode == 0 else ended.stdout[-20_000:] + ended.stderr[-2_000:]
 
 
+@pytest.mark.slow
 def test_the_contract_holds(service, tmp_path):
     found = attack(service, tmp_path, seconds=15, seed=1)
     assert not found, found

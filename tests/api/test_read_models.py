@@ -161,6 +161,7 @@ def test_nothing_is_answered_before_the_model_is_whole(service, own_shop):
     assert (answer.status_code, code_of(answer)) == (503, "read_model_building")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(MODELS))
 def test_rebuilt_is_live_row_for_row_however_the_log_was_cut_into_pages(service, pool, name, monkeypatch):
     monkeypatch.setattr(builds.advance, "__kwdefaults__", {"up_to": None, "limit": 3})
@@ -171,6 +172,7 @@ def test_rebuilt_is_live_row_for_row_however_the_log_was_cut_into_pages(service,
     assert sum(table.startswith(f"{name}_") for (table,) in tables) == 1
 
 
+@pytest.mark.slow
 def test_while_a_model_is_rebuilt_nothing_is_wrong_or_missing(service, pool):
     wanted = [row["customer"] for row in customers(pool)["customers"]]
     over = threading.Event()

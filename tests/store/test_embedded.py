@@ -25,6 +25,8 @@ import sys
 from pathlib import Path
 sys.path += sys.argv[2:]
 from ledger.embedded import EmbeddedPostgres
+
+pytestmark = pytest.mark.slow
 with EmbeddedPostgres.start(Path(sys.argv[1]), announce=lambda news: None):
     print("up", flush=True)
 """
