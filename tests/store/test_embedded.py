@@ -20,13 +20,13 @@ from ledger import embedded_home
 from ledger.embedded import EmbeddedError, EmbeddedPostgres
 from tests.postgres import OLDEST, bin_dir_of, on_every_version, query, reachable_directory, scalar
 
+pytestmark = pytest.mark.slow
+
 RUN_ONCE = """
 import sys
 from pathlib import Path
 sys.path += sys.argv[2:]
 from ledger.embedded import EmbeddedPostgres
-
-pytestmark = pytest.mark.slow
 with EmbeddedPostgres.start(Path(sys.argv[1]), announce=lambda news: None):
     print("up", flush=True)
 """

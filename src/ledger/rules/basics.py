@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from ledger.instants import parse, to_datetime
 from ledger.money import AMOUNT_MAX
@@ -16,6 +16,7 @@ Ratio = Annotated[
     str,
     BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
     StringConstraints(max_length=40),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 40}, {"type": "integer"}]}),
 ]
 Points = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True)]
 TenderKind = Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
