@@ -94,6 +94,11 @@ class _Connection(asyncio.Protocol):
         if len(self._received) >= self._wanted:
             self._tell(self._received[9:12].decode())
 
+    @property
+    def closed(self) -> bool:
+        """Whether the server has ended it, as it does with one that is idle for long."""
+        return bool(self._transport.is_closing())
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._tell("lost")
 
@@ -106,7 +111,8 @@ class _Connection(asyncio.Protocol):
 class _Sender:
     """Sends each request when it is due, or as soon as a connection is free."""
 
-    def __init__(self, idle: list[_Connection]) -> None:
+    def __init__(self, port: int, idle: list[_Connection]) -> None:
+        self._port = port
         self._idle = idle
         self._connections = len(idle)
         self.took: list[float] = []
@@ -118,6 +124,8 @@ class _Sender:
         while not self._idle:
             await asyncio.sleep(0.001)
         connection = self._idle.pop()
+        if connection.closed:
+            connection = await connected(self._port)
 
         def answered(status: str) -> None:
             self.took.append(time.perf_counter() - due)
@@ -131,9 +139,13 @@ class _Sender:
             await asyncio.sleep(0.01)
 
 
+async def connected(port: int) -> _Connection:
+    """A fresh connection."""
+    return (await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", port))[1]
+
+
 async def _send_all(requests: list[bytes], port: int, rate: float, seconds: float) -> Steady:
-    loop = asyncio.get_running_loop()
-    sender = _Sender([(await loop.create_connection(_Connection, "127.0.0.1", port))[1] for _ in range(CONNECTIONS)])
+    sender = _Sender(port, [await connected(port) for _ in range(CONNECTIONS)])
     chance = random.Random(1)
     begun = due = time.perf_counter()
     for request in requests:
