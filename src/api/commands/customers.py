@@ -7,7 +7,7 @@ import typer
 
 from api.commands.connecting import Database, database, opened
 from api.commands.console import say, show_table
-from api.commands.options import PROGRAM, JsonOption, ProgramOption
+from api.commands.options import PROGRAM, AsOfOption, JsonOption, KnownAtOption, ProgramOption
 from api.commands.running import run
 from api.importing.summary import shown
 from ledger import reading
@@ -21,16 +21,8 @@ Line = dict[str, Any]
 def replay(
     customer: Annotated[str, typer.Argument(help="The customer's id.")],
     program: ProgramOption = PROGRAM,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INSTANT", help="What had happened by then: an instant with offset, or a date. Left out: now."
-        ),
-    ] = None,
-    known_at: Annotated[
-        str | None,
-        typer.Option(metavar="INSTANT", help="What was written by then: an instant, or a position. Left out: now."),
-    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:

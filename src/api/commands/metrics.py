@@ -5,18 +5,15 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from api.commands.connecting import Database, database, opened
+from api.commands.connecting import Database, database
 from api.commands.console import note, say, show_table
-from api.commands.options import PROGRAM, JsonOption, ProgramOption
+from api.commands.fleets import fleet_of
+from api.commands.options import PROGRAM, AsOfOption, JsonOption, KnownAtOption, ProgramOption
 from api.commands.running import run
-from ledger import reading
-from ledger.leasing import lent
-from ledger.reading import Book
 from ledger.settings import Settings
 from projections.errors import bad_parameter
 from projections.metrics.answering import answer, listing
 from projections.metrics.asking import find
-from projections.twin.fleet import Fleets
 
 Answer = dict[str, Any]
 
@@ -29,12 +26,8 @@ def metric(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="from=, to=, by=, and what the metric takes.")
     ] = None,
     program: ProgramOption = PROGRAM,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="What had happened by then. Left out: now.")
-    ] = None,
-    known_at: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="What was written by then: an instant, or a position.")
-    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,16 +69,8 @@ async def _answer(
     as_of: str | None,
     known_at: str | None,
 ) -> Answer:
-    async with opened(settings, at) as ledger, lent(ledger.pool) as conn:
-        program = await ledger.find(name)
-        book = Book(program.log_id, name, program.state.rules.latest.document.zone, program.state)
-        cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
-        fleets = Fleets(settings.twin)
-        try:
-            async with fleets.at(conn, book, cut) as fleet:
-                return answer(fleet, metric_name, parameters)
-        finally:
-            fleets.close()
+    async with fleet_of(settings, at, name, as_of=as_of, known_at=known_at) as fleet:
+        return answer(fleet, metric_name, parameters)
 
 
 def _show(found: Answer) -> None:

@@ -5,30 +5,23 @@ from typing import Annotated
 
 import typer
 
-from api.commands.connecting import Database, database, opened
+from api.commands.connecting import Database, database
 from api.commands.console import note, say, show_table
-from api.commands.options import PROGRAM, ProgramOption
+from api.commands.fleets import fleet_of
+from api.commands.options import PROGRAM, AsOfOption, KnownAtOption, ProgramOption
 from api.commands.running import run
-from ledger import reading
-from ledger.leasing import lent
-from ledger.reading import Book
 from ledger.settings import Settings
 from projections.reports.shop.asking import Report, ask
 from projections.reports.shop.contents import sections
 from projections.reports.shop.page import html
 from projections.reports.shop.sections import Section
 from projections.reports.shop.verdicts import VERDICTS, findings
-from projections.twin.fleet import Fleets
 
 
 def shop(
     program: ProgramOption = PROGRAM,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="What had happened by then. Left out: now.")
-    ] = None,
-    known_at: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="What was written by then: an instant, or a position.")
-    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="ISO 4217; needed where there are several.")
     ] = None,
@@ -49,16 +42,8 @@ def shop(
 async def _asked(
     settings: Settings, at: Database, name: str, *, as_of: str | None, known_at: str | None, currency: str | None
 ) -> Report:
-    async with opened(settings, at) as ledger, lent(ledger.pool) as conn:
-        program = await ledger.find(name)
-        book = Book(program.log_id, name, program.state.rules.latest.document.zone, program.state)
-        cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
-        fleets = Fleets(settings.twin)
-        try:
-            async with fleets.at(conn, book, cut) as fleet:
-                return ask(fleet, currency=currency)
-        finally:
-            fleets.close()
+    async with fleet_of(settings, at, name, as_of=as_of, known_at=known_at) as fleet:
+        return ask(fleet, currency=currency)
 
 
 def _show(report: Report) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from api.commands.connecting import Database, database, opened
 from api.commands.console import note, say, show_table
-from api.commands.options import PROGRAM, JsonOption, ProgramOption
+from api.commands.options import PROGRAM, AsOfOption, JsonOption, KnownAtOption, ProgramOption
 from api.commands.running import FAILED, run
 from api.importing.summary import shown
 from ledger.leasing import lent
@@ -32,16 +32,8 @@ def _family() -> None:
 @report.command("points")
 def points_owed(  # noqa: PLR0913 - the options of a command
     program: ProgramOption = PROGRAM,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INSTANT", help="What had happened by then: an instant with offset, or a date. Left out: now."
-        ),
-    ] = None,
-    known_at: Annotated[
-        str | None,
-        typer.Option(metavar="INSTANT", help="What was written by then: an instant, or a position. Left out: now."),
-    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     since: Annotated[
         str | None,
         typer.Option(
