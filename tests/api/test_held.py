@@ -63,7 +63,7 @@ def test_a_coupon_is_used_once_and_the_number_is_explained(own_shop: Shop, custo
 
 
 def test_one_coupon_is_issued_to_one_customer(own_shop: Shop, customer: str) -> None:
-    """Planted: the business key left out of the record."""
+    """Against: the business key left out of the record."""
     data = {"coupon_id": fresh("C"), "kind": "tea_10"}
     assert own_shop.post(event("coupon.issued", customer, data)).status_code == 201
     assert code_of(own_shop.post(event("coupon.issued", fresh("c"), data))) == "key_reused"

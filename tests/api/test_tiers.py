@@ -37,7 +37,7 @@ def read(shop: Shop, customer: str, **cut_offs: str | int) -> dict[str, Any]:
 
 
 def test_a_tier_from_its_purchase_to_its_end_and_back_again(own_shop: Shop, customer: str) -> None:
-    """Planted: the rules of now taken for a reader of then; growth among what is available."""
+    """Against: the rules of now taken for a reader of then; growth among what is available."""
     bought = own_shop.post(purchase(customer, 120_00, time="2023-03-01T10:00:00+08:00")).json()
     assert [one["type"] for one in bought["records"]] == ["purchase.recorded", "tier.changed"]
     assert bought["balances"] == {"points": 120, "growth": 120}

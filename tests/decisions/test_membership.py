@@ -79,7 +79,7 @@ from tests.memberships import COUPONS, RULES, VIP, having, periods, seen
     ),
 )
 def test_a_membership_is_bought_with_its_bundle(scenario):
-    """Planted: the bundle's coupons left out of the counters; the second of two alike under the id of the first."""
+    """Against: the bundle's coupons left out of the counters; the second of two alike under the id of the first."""
     scenario()
 
 
@@ -122,7 +122,7 @@ def test_a_membership_is_bought_with_its_bundle(scenario):
     ids=["short month", "no drift", "leap day", "local day", "daylight saving", "from today", "after its end", "late"],
 )
 def test_a_period_ends_on_the_day_months_later(zone, steps, wanted):
-    """Planted: months counted from the day before's end (28 March); days of the wrong zone; a late renewal from today."""
+    """Against: months counted from the day before's end (28 March); days of the wrong zone; a late renewal from today."""
     ledger = having(*steps, zone=zone).ledger
     assert periods(ledger, max(steps[0].time, steps[-1].time)) == wanted
 
@@ -143,7 +143,7 @@ def test_time_writes_the_end_and_a_reader_sees_it_before():
 
 
 def test_days_paused_push_the_end_and_what_begins_later():
-    """Planted: the day of the pause counted too; the period that begins later left where it was."""
+    """Against: the day of the pause counted too; the period that begins later left where it was."""
     steps = [
         member("M", "2026-03-01"),
         renewal("M", "N-1", "2026-03-02"),
@@ -275,7 +275,7 @@ def test_a_plan_that_cannot_be_meant_is_refused_with_its_place(plan):
 
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "the renewal arrives late"])
 def test_whether_the_clock_has_run_changes_no_answer(late):
-    """Planted: a membership that the clock has ended is not active again after a renewal that was due before."""
+    """Against: a membership that the clock has ended is not active again after a renewal that was due before."""
     steps = [
         member("M", "2026-03-01", "monthly"),
         renewal("M", "N-1", "2026-03-31"),

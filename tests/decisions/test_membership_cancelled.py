@@ -42,12 +42,12 @@ from tests.memberships import VIP, having
     ],
 )
 def test_a_cancellation_pays_back_what_the_plan_says(steps, on, refund):
-    """Planted: the day of the cancellation paid back; 29 of 31 days of the month to come."""
+    """Against: the day of the cancellation paid back; 29 of 31 days of the month to come."""
     having(*steps).when(membership("cancelled", "M", on)).derived(refund=refund, currency="CNY")
 
 
 def test_days_paused_are_no_days_of_use():
-    """Cancelled in the pause or right after it, the same is paid back. Planted: the days of the pause in both."""
+    """Cancelled in the pause or right after it, the same is paid back. Against: the days of the pause in both."""
     steps = [
         member("M", "2026-03-01"),
         membership("paused", "M", "2026-05-01"),
@@ -126,5 +126,5 @@ def test_days_paused_are_no_days_of_use():
     ),
 )
 def test_a_cancellation_takes_back_what_came_with_it(scenario):
-    """Planted: the coupons left with the customer; the places of used ones given back."""
+    """Against: the coupons left with the customer; the places of used ones given back."""
     scenario()

@@ -119,7 +119,7 @@ BJ = {"store": "BJ-1", "channel": "shop"}
     ),
 )
 def test_a_package_is_sold_and_used(scenario):
-    """Planted: one use taken whatever was asked for."""
+    """Against: one use taken whatever was asked for."""
     scenario()
 
 
@@ -149,7 +149,7 @@ def refunds(kind, uses, price, used, *parts):
     ],
 )
 def test_what_is_left_is_paid_back_as_the_rules_have_it(kind, uses, price, used, parts, paid):
-    """Planted: each part rounded for itself (99 of 100); the list price taken off a second time; less than nothing."""
+    """Against: each part rounded for itself (99 of 100); the list price taken off a second time; less than nothing."""
     assert refunds(kind, uses, price, used, *parts) == paid
 
 

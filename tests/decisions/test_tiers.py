@@ -91,7 +91,7 @@ LIFETIME = {"kind": "lifetime"}
     ),
 )
 def test_a_tier_is_reached_at_once(scenario):
-    """Planted: the first tier that is reached taken for the best; the day of the order left out of the window."""
+    """Against: the first tier that is reached taken for the best; the day of the order left out of the window."""
     scenario()
 
 
@@ -174,7 +174,7 @@ KEPT = [purchase("A", 600_00, "2026-03-01"), purchase("B", 120_00, "2027-03-01")
     ),
 )
 def test_a_tier_is_reviewed_when_its_time_is_up(scenario):
-    """Planted: the window of the review taken on its own day, the next period's first; grace that forgets where it began."""
+    """Against: the window of the review taken on its own day, the next period's first; grace that forgets where it began."""
     scenario()
 
 
@@ -221,12 +221,12 @@ def test_a_tier_is_reviewed_when_its_time_is_up(scenario):
     ),
 )
 def test_staff_assigns_a_tier(scenario):
-    """Planted: the setting that tiers are never lost applied to the end of an assignment."""
+    """Against: the setting that tiers are never lost applied to the end of an assignment."""
     scenario()
 
 
 def test_a_refund_reduces_growth_and_leaves_the_tier_unless_the_rules_let_it_undo_the_upgrade():
-    """Planted: growth taken back out of other orders' lots; the upgrade judged by the window of today."""
+    """Against: growth taken back out of other orders' lots; the upgrade judged by the window of today."""
     steps = purchase("A", 90_00, "2026-03-01"), purchase("B", 410_00, "2026-03-02")
     stays = given(*steps, document=tiered()).when(refunded("B", 410_00, "2027-02-01"))
     assert changes(stays.records) == ["retained gold 2027-01-01, review 2028-01-01"]
@@ -298,14 +298,14 @@ def test_growth_is_earned_under_the_rules(scenario):
 
 
 def test_growth_is_never_spent_and_not_among_the_points():
-    """Planted: growth counted as available."""
+    """Against: growth counted as available."""
     when = given(purchase("A", 50_00, "2026-03-01"), document=tiered()).when(redeemed("R", 51, "2026-03-02"))
     when.refused("insufficient_points", available=50)
     when.seen("2026-03-02", points=50, available=50)
 
 
 def test_a_tier_multiplies_what_is_earned_after_it_was_reached():
-    """Planted: the tier an order itself brings applied to that order."""
+    """Against: the tier an order itself brings applied to that order."""
     document = tiered(earning=[earns(tier_multipliers={"silver": "2", "gold": "3"})])
     when = given(purchase("A", 100_00, "2026-03-01"), document=document).when(purchase("B", 400_00, "2026-03-02"))
     assert [posting.amount for posting in when.records[0].postings] == [400, 400, 400]

@@ -125,7 +125,7 @@ ONE_YEAR = (purchase("A", 120_00, "2026-03-01"), clock_runs("2028-02-01"))
     ),
 )
 def test_a_late_event_runs_what_came_after_it_again(scenario):
-    """Planted: the review run on what the head knows; a correction dated where it was written; the second one left standing."""
+    """Against: the review run on what the head knows; a correction dated where it was written; the second one left standing."""
     scenario()
 
 
@@ -139,7 +139,7 @@ def test_before_the_correction_was_known_nobody_knew_it():
 
 
 def test_what_was_earned_meanwhile_stays_as_it_was():
-    """Planted: what a sender's record earned decided again under the corrected tier."""
+    """Against: what a sender's record earned decided again under the corrected tier."""
     document = tiered(earning=[earns(tier_multipliers={"gold": "2"})])
     before = purchase("A", 120_00, "2026-03-01"), purchase("B", 10_00, "2026-06-01")
     when = given(*before, document=document).when(purchase("L", 380_00, "2026-05-01"))

@@ -48,7 +48,7 @@ def test_a_reader_sees_the_way_up_and_what_keeps_the_tier():
 
 
 def test_a_reader_sees_a_tier_lapse_whether_or_not_the_clock_wrote_it():
-    """Planted: the tier shown as it was last written."""
+    """Against: the tier shown as it was last written."""
     never = given(purchase("A", 120_00, "2026-03-01"), document=tiered()).ledger
     ran = given(purchase("A", 120_00, "2026-03-01"), clock_runs("2029-01-01"), document=tiered()).ledger
     for as_of in ("2026-12-31T23:59", "2027-01-01", "2027-12-31", "2028-01-01", "2028-06-01"):
@@ -68,7 +68,7 @@ def test_where_growth_comes_from_adds_up():
 
 
 def test_where_growth_comes_from_adds_up_before_a_review_is_written():
-    """Planted: what a review that is due deducts left out, so that the account and its explanation differ."""
+    """Against: what a review that is due deducts left out, so that the account and its explanation differ."""
     document = tiered(window={"kind": "lifetime"}, deduct_growth=True)
     ledger = given(purchase("A", 620_00, "2026-03-01"), document=document).ledger
     instant = at("2027-03-01")

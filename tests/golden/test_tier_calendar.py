@@ -28,7 +28,7 @@ def rolling(**length: int) -> dict[str, object]:
     ],
 )
 def test_a_tier_reached_on_the_last_of_a_month_is_reviewed_on_the_last_and_does_not_creep(bought, months, reviews):
-    """Planted: the next review counted from the last one, which creeps from the 31st to the 28th for ever."""
+    """Against: the next review counted from the last one, which creeps from the 31st to the 28th for ever."""
     document = tiered(window={"kind": "lifetime"}, valid_months=months)
     ledger = given(purchase("A", 120_00, bought), document=document).ledger
     for review in reviews:
@@ -97,7 +97,7 @@ def test_a_membership_year_ends_on_the_day_of_joining_and_for_the_29_of_february
     ],
 )
 def test_a_period_ends_where_the_business_day_after_it_begins(zone, starts, period, bought, review):
-    """Planted: midnight taken for the beginning of a business day of 05:00; the zone's offset of the order for the review's."""
+    """Against: midnight taken for the beginning of a business day of 05:00; the zone's offset of the order for the review's."""
     document = tiered(
         window={"kind": "calendar", "period": period}, program={"time_zone": zone}, business_day_starts_at=starts
     )
@@ -128,7 +128,7 @@ def test_a_day_whose_beginning_is_skipped_begins_where_the_gap_ends_and_a_repeat
 
 
 def test_an_order_after_midnight_still_counts_for_the_year_before():
-    """Planted: the order's calendar day taken for its business day."""
+    """Against: the order's calendar day taken for its business day."""
     document = tiered(program={"time_zone": "Asia/Shanghai"}, business_day_starts_at="05:00")
     ledger = given(
         purchase("A", 120_00, "2026-06-01T12:00:00+08:00"),
