@@ -186,6 +186,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     refusals.CouponUsed: Answered(422, "Coupon used"),
     refusals.CouponNotValidHere: Answered(422, "Coupon not valid here"),
     refusals.MinimumSpendNotMet: Answered(422, "Minimum spend not met"),
+    refusals.CouponHeld: Answered(422, "Coupon held"),
     refusals.CouponWorthExceeded: Answered(422, "Coupon worth exceeded"),
     refusals.CouponRedemptionUnknown: Answered(422, "Coupon use not recorded yet"),
     refusals.PackageKindUnknown: Answered(422, "Package kind unknown"),

@@ -20,9 +20,6 @@ __all__ = ["SHAPES", "check_customer", "milli", "validated"]
 _CUSTOMER_ID = re.compile(r"[A-Za-z0-9._~:@-]{1,128}")
 _PERSONAL = re.compile(r"(\+?86)?1[3-9]\d{9}|\+\d.*|.*@.*\..*|o[A-Za-z0-9_-]{27}", re.ASCII | re.DOTALL)
 
-_PAID_ELSEWHERE = frozenset({"coupon"})
-"""Kinds of tender that are held here and pay only by naming what paid them."""
-
 _ADAPTERS: dict[str, TypeAdapter[dict[str, Any]]] = {name: TypeAdapter(shape) for name, shape in SHAPES.items()}
 
 
@@ -122,13 +119,17 @@ def _check_purchase(data: dict[str, Any], _: int) -> None:
 
 
 def _check_tenders(tenders: list[dict[str, Any]]) -> None:
+    coupons: set[str] = set()
     for place, tender in enumerate(tenders):
-        if tender["kind"] in _PAID_ELSEWHERE and "reference" not in tender:
-            _reject(
-                f"/tenders/{place}/reference",
-                f"a tender of kind {tender['kind']} names the redemption that paid it",
-                "tender_needs_reference",
-            )
+        coupon, pays = tender.get("coupon_id"), tender["kind"] == "coupon" and "reference" not in tender
+        if pays and coupon is None:
+            reason = "a tender of kind coupon names its coupon, or the redemption that paid it"
+            _reject(f"/tenders/{place}/reference", reason, "tender_needs_reference")
+        if coupon is not None and not pays:
+            _reject(f"/tenders/{place}/coupon_id", "a coupon belongs to a tender of kind coupon without reference")
+        if coupon in coupons:
+            _reject(f"/tenders/{place}/coupon_id", "a coupon pays once for a purchase")
+        coupons |= {coupon} if coupon is not None else set()
 
 
 def _check_refund(data: dict[str, Any], _: int) -> None:
@@ -165,7 +166,14 @@ def _check_grant(data: dict[str, Any], time: int) -> None:
 
 def _check_hold(data: dict[str, Any], time: int) -> None:
     if (data["asset"] == "stored_value") != ("currency" in data):
-        _reject("/currency", "stored value is held in a currency, points have none")
+        _reject("/currency", "stored value is held in a currency, points and coupons have none")
+    of_coupon = data["asset"] == "coupon"
+    if of_coupon != ("coupon_id" in data):
+        _reject("/coupon_id", "a hold of a coupon names it, no other does")
+    if not of_coupon and "amount" not in data:
+        _reject("/amount", "so much is held of points or stored value")
+    if not of_coupon and "spend" in data:
+        _reject("/spend", "what is bought matters for a coupon only")
     if parse(data["until"]) <= time:
         _reject("/until", "a hold ends after it is placed", "ends_before_it_begins")
 
@@ -210,6 +218,11 @@ def _check_coupon(data: dict[str, Any], time: int) -> None:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
 
 
+def _check_use(data: dict[str, Any], _: int) -> None:
+    if data["redemption_id"].startswith("hold:"):
+        _reject("/redemption_id", "the uses that come of holds are named so")
+
+
 def _check_membership(data: dict[str, Any], _: int) -> None:
     if ("price" in data) != ("currency" in data):
         _reject("/currency", "a price has a currency, and a currency a price")
@@ -247,6 +260,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,
+    "coupon.redeemed": _check_use,
     "package.sold": _check_package,
     "membership.purchased": _check_membership,
     "membership.renewed": _check_membership,

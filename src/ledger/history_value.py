@@ -16,6 +16,7 @@ class Paid:
     Attributes:
         number: which of the purchase's tenders, from 1.
         amount: minor units it paid. refunded: how much of that went back.
+        coupon: the coupon that paid, of which this is one use; empty where it was no coupon.
         taken: asset → (lot, amount) in order of consumption. back: lot → what was given back.
     """
 
@@ -24,6 +25,7 @@ class Paid:
     amount: int
     consumption: Consumption
     refunded: int = 0
+    coupon: str = ""
     taken: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     back: dict[str, int] = field(default_factory=dict)
 
@@ -55,6 +57,7 @@ class Held:
     Attributes:
         ended: captured, released or timed_out; empty while it is open. ended_at, ended_in: when, and the version.
         freed: of a time-out (lot in which it was held, lot into which it was freed or None where it expired at once, amount).
+        coupon: what the record said of the use of a coupon that is held, None where it is something else.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Held:
     ended_at: int = 0
     ended_in: int = 0
     freed: list[tuple[str, str | None, int]] = field(default_factory=list)
+    coupon: dict[str, Any] | None = None
 
 
 def load_of(record: Record, instant: int) -> Load:
@@ -77,7 +81,8 @@ def load_of(record: Record, instant: int) -> Load:
 def note_tender(tenders: list[Paid], posting: Posting, why: dict[str, Any]) -> None:
     """Note what a purchase's posting took for one of its tenders."""
     if not tenders or tenders[-1].number != why["tender"]:
-        tenders.append(Paid(why["tender"], why["kind"], why["pays"], why.get("consumption", "principal_first")))
+        consumption, coupon = why.get("consumption", "principal_first"), why.get("coupon_id", "")
+        tenders.append(Paid(why["tender"], why["kind"], why["pays"], consumption, coupon=coupon))
     tenders[-1].taken[posting.asset] = list(posting.lots)
 
 
@@ -92,12 +97,20 @@ def note_tenders_back(tenders: list[Paid], refunded: Iterable[dict[str, Any]]) -
 
 def note_hold(holds: dict[str, Held], record: Record, instant: int) -> None:
     """Note a hold, or its end."""
-    hold_id = record.data["hold_id"]
+    hold_id, derived = record.data["hold_id"], record.derived or {}
     if record.type == "hold.placed":
-        consumption = (record.derived or {}).get("consumption", "principal_first")
-        holds[hold_id] = Held(hold_id, instant, parse(record.data["until"]), consumption)
+        consumption, coupon = derived.get("consumption", "principal_first"), derived.get("coupon")
+        if coupon is not None:
+            coupon = {**coupon, "lot": list(record.postings[0].restores[0])}
+        holds[hold_id] = Held(hold_id, instant, parse(record.data["until"]), consumption, coupon=coupon)
         return
     hold = holds[hold_id]
     hold.ended, hold.ended_at, hold.ended_in = record.type.removeprefix("hold."), instant, record.version
     if hold.ended == "timed_out":
-        hold.freed = [(lot, posting.lot, amount) for posting in record.postings for lot, amount in posting.lots]
+        into = None if hold.coupon is None or "coupons_back" not in derived else hold.coupon["lot"][0]
+        hold.freed = [
+            (lot, posting.lot or into, amount)
+            for posting in record.postings
+            if posting.source.endswith(":held")
+            for lot, amount in posting.lots
+        ]

@@ -51,6 +51,12 @@ class CouponUsed(Refused):
     code = "coupon_used"
 
 
+class CouponHeld(Refused):
+    """The coupon is set aside by a hold."""
+
+    code = "coupon_held"
+
+
 class CouponNotValidHere(Refused):
     """The coupon may not be used in this store."""
 

@@ -38,7 +38,7 @@ def seen(
 
 
 def brought_to(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> Account:
-    """The account with the reviews that have fallen due by an instant; its version is that of its last record all the same."""
+    """The account with what has fallen due by an instant of tiers and of coupons held; its version is that of its last record."""
     decision = _due(state, instant, program=program, customer=customer, known=known)
     return state if decision is None else replace(decision.account, version=state.version)
 
@@ -50,7 +50,8 @@ def unwritten(state: Account, instant: int, *, program: str, customer: str, know
 
 
 def _due(state: Account, instant: int, *, program: str, customer: str, known: ProgramState) -> Decision | None:
-    part = state.parts.get("tiers")
-    if part is None or due_at(part) > instant:
+    part, holds = state.parts.get("tiers"), state.parts.get("holds", {})
+    reviewed = part is not None and due_at(part) <= instant
+    if not reviewed and not any("coupon" in hold and hold["until"] <= instant for hold in holds.values()):
         return None
     return advance(state, customer, instant, Context(program, instant, known))

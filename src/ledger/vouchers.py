@@ -10,6 +10,11 @@ from typing import Any, NamedTuple
 
 from ledger.records import Record
 
+HOLDS = frozenset({"hold.placed", "hold.captured", "hold.released", "hold.timed_out"})
+
+HOLD_USE = "hold:"
+"""Begins the name of a use that came of a hold."""
+
 
 class Words(NamedTuple):
     """What one sort of voucher is called in records.
@@ -20,7 +25,8 @@ class Words(NamedTuple):
         made_by: the types that may make one.
         used, returned: the types that use one and give a use back; "" = there is none.
         voided: those that take out of use all that is left.
-        also: other types that take from one.
+        also: other types that take from one or give back to it.
+        back: key in `derived` of those that a refund, or the end of a hold, gives back; "" = there is none.
     """
 
     word: str
@@ -32,6 +38,7 @@ class Words(NamedTuple):
     returned: str
     voided: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
+    back: str = ""
 
 
 COUPONS = Words(
@@ -43,7 +50,8 @@ COUPONS = Words(
     used="coupon.redeemed",
     returned="coupon.returned",
     voided=frozenset({"coupon.voided", "membership.cancelled"}),
-    also=frozenset({"customer.closed"}),
+    also=frozenset({"customer.closed", "purchase.recorded", "purchase.refunded"}) | HOLDS,
+    back="coupons_back",
 )
 
 PACKAGES = Words(
@@ -110,6 +118,8 @@ class Vouchers:
         for made in derived.get(words.made, ()):
             held = Held(made[words.id], made["kind"], record.rules, (made["lot"],))
             self.all[held.id] = Voucher(held, record.instant, made)
+        for back in derived.get(words.back, ()):
+            self._comes_back(back[words.id], back["lot"])
         if record.type == words.used:
             lots = tuple(part for posting in record.postings for part in posting.lots)
             use = Use(record.data[words.id], record.version, record.instant, lots, derived.get("amount", 0))
@@ -117,11 +127,26 @@ class Vouchers:
         elif record.type == words.returned:
             use = self.uses[record.data[words.use]]
             use.returned = True
-            voucher = self.all[use.voucher]
-            opened = tuple(posting.lot for posting in record.postings if posting.lot is not None)
-            voucher.held = voucher.held._replace(lots=voucher.held.lots + opened)
+            for posting in record.postings:
+                self._comes_back(use.voucher, posting.lot)
+        elif record.type == "hold.captured" and words.word in derived:
+            self._captured(record, derived[words.word])
         elif record.type in words.voided:
             taken = {lot for posting in record.postings for lot, _ in posting.lots}
             for voucher in self.all.values():
                 if not taken.isdisjoint(voucher.held.lots):
                     voucher.voided_at = record.instant
+
+    def _comes_back(self, name: str, lot: str | None) -> None:
+        """A use given back after the voucher's end lies in a lot of its own."""
+        held = self.all[name].held
+        if lot is not None and lot not in held.lots:
+            self.all[name].held = held._replace(lots=(*held.lots, lot))
+
+    def _captured(self, record: Record, used: dict[str, Any]) -> None:
+        """A hold captured is a use at the hold's own instant, named after the hold; it came out of the voucher's own lot."""
+        at = next(posting.at for posting in record.postings if posting.to == "program:redeemed")
+        lots = ((used["lot"], 1),)
+        name = HOLD_USE + record.data["hold_id"]
+        instant = record.instant if at is None else at
+        self.uses[name] = Use(used[self.words.id], record.version, instant, lots, used.get("amount", 0))

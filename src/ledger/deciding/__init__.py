@@ -108,4 +108,4 @@ def advance(account: Account, subject: str, until: int, context: Context) -> Dec
     """What falls due on a customer's stream by an instant; the records may be none."""
     unit = Unit(account, context, subject, until, context.state.rules.at(until))
     unit.advance(until)
-    return Decision(unit.records, unit.account)
+    return Decision(unit.records, unit.account, counters=unit.all_counters)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ledger.deciding.coupons import give_place_back, issue, terms
+from ledger.deciding.coupons import give_place_back, issue
 from ledger.deciding.earning import grant
 from ledger.deciding.unit import Unit
+from ledger.deciding.using import terms
 from ledger.lots import Free
 from ledger.records import Posting
 from ledger.refusals import CouponKindUnknown

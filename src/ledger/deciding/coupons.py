@@ -10,29 +10,21 @@ from ledger.deciding.places import where
 from ledger.deciding.tiers import tier_at_event
 from ledger.deciding.trade import order_reference
 from ledger.deciding.unit import Unit
-from ledger.deciding.vouchers import Refusals, check_place, history, put_in, usable
+from ledger.deciding.using import NO, caps, find_use, give_use_back, take_use, taken_off, terms
+from ledger.deciding.vouchers import history, put_in, usable
 from ledger.errors import LimitReached, ReversalBeforeRedemption, ReversalExceedsRedemption
-from ledger.instants import DAY, parse, show
+from ledger.instants import parse, show
 from ledger.lots import total
-from ledger.records import Lot, Posting
+from ledger.records import Posting
 from ledger.refusals import (
-    CouponExpired,
     CouponKindUnknown,
     CouponNotForCampaign,
     CouponNotForTier,
-    CouponNotValidHere,
-    CouponNotYetValid,
     CouponRedemptionUnknown,
-    CouponUnknown,
-    CouponUsed,
     CouponVoided,
-    CouponWorthExceeded,
-    MinimumSpendNotMet,
 )
-from ledger.rules.coupons import CouponKind, Gift, PercentageOff
-from ledger.vouchers import COUPONS, Use, Voucher
-
-NO = Refusals(CouponUnknown, CouponNotYetValid, CouponVoided, CouponExpired, CouponUsed)
+from ledger.rules.coupons import CouponKind, PercentageOff
+from ledger.vouchers import COUPONS
 
 
 def issued(unit: Unit, command: Command) -> Decision:
@@ -82,20 +74,19 @@ def redeemed(unit: Unit, command: Command) -> Decision:
 
     Raises:
         CouponUnknown: kept until it is issued.
-        CouponNotYetValid, CouponVoided, CouponExpired, CouponUsed
+        CouponHeld, CouponNotYetValid, CouponVoided, CouponExpired, CouponUsed
         CouponNotValidHere, MinimumSpendNotMet, CouponWorthExceeded
     """
     data = command.data
-    held, taken = usable(unit, COUPONS, NO, data["coupon_id"], 1)
-    kind = terms(unit, held.kind, held.rules)
     derived = where(unit, data)
-    check_place(kind.usable_at, data, derived, CouponNotValidHere, {"coupon_id": held.id, "kind": kind.id})
-    amount = _amount(unit, command, kind)
-    unit.post(Posting(kind.asset, 1, f"customer:{kind.asset}", "program:redeemed", lots=unit.take(taken, unit.instant)))
-    derived |= {"kind": kind.id, "coupon_rules": held.rules}
-    if not isinstance(kind.value, Gift):
-        derived |= {"amount": amount, "currency": kind.value.currency, "bearers": kind.borne(amount)}
-        _count_money(unit, kind, amount)
+    found = find_use(unit, data["coupon_id"], data, derived, uses=1)
+    spend = data.get("spend")
+    asks = found.kind.minimum_spend or isinstance(found.kind.value, PercentageOff)
+    if spend is None and found.currency is not None and asks:
+        spend = _spend_of_order(unit, command, found.currency)
+    amount = taken_off(found.kind, spend=spend, wanted=data.get("amount"))
+    take_use(unit, found, amount)
+    derived |= found.used(amount)
     return unit.finish(command, reference=f"coupon_redemption:{data['redemption_id']}", derived=derived)
 
 
@@ -118,10 +109,8 @@ def returned(unit: Unit, command: Command) -> Decision:
     coupon = vouchers.all[use.voucher]
     if coupon.voided_at is not None:
         raise CouponVoided(coupon_id=use.voucher, kind=coupon.held.kind, voided_at=show(coupon.voided_at))
-    kind = terms(unit, coupon.held.kind, coupon.held.rules)
-    lot = _give_back(unit, kind, use)
-    _count_money(unit, kind, -use.amount)
-    derived = {"redemption_version": use.version, "amount": use.amount, "restored": _restored(coupon, lot)}
+    restored = give_use_back(unit, use.voucher, use.lots, amount=use.amount, at=unit.instant, why=None)
+    derived = {"redemption_version": use.version, "amount": use.amount, "restored": restored}
     return unit.finish(command, reference=f"coupon_return:{redemption_id}", derived=derived)
 
 
@@ -147,18 +136,8 @@ def voided(unit: Unit, command: Command) -> Decision:
 
 def give_place_back(unit: Unit, kind: CouponKind) -> str:
     """Count a coupon no more that was never used; returns what `derived` names under `places_back`."""
-    unit.counters.append((f"{kind.asset}:total", -1, _caps(unit, kind).total))
+    unit.counters.append((f"{kind.asset}:total", -1, caps(unit, kind).total))
     return kind.id
-
-
-def terms(unit: Unit, kind: str, rules: int) -> CouponKind:
-    """A kind as the rules version that issued the coupon has it."""
-    return unit.context.state.rules.versions[rules - 1].document.coupon_kinds[kind]
-
-
-def _caps(unit: Unit, kind: CouponKind) -> Any:
-    """The caps of a kind as the rules have them now."""
-    return unit.rules.document.coupon_kinds.get(kind.id, kind).caps
 
 
 def _check_room(unit: Unit, kind: CouponKind) -> None:
@@ -170,23 +149,6 @@ def _check_room(unit: Unit, kind: CouponKind) -> None:
         raise LimitReached(counter=f"{kind.asset}:per_customer", used=made - 1, limit=most)
 
 
-def _amount(unit: Unit, command: Command, kind: CouponKind) -> int:
-    """What the use took off in minor units: as sent, or all it is worth."""
-    data, value = command.data, kind.value
-    spend = data.get("spend")
-    if spend is None and not isinstance(value, Gift) and (kind.minimum_spend or isinstance(value, PercentageOff)):
-        spend = _spend_of_order(unit, command, value.currency)
-        if spend is None:
-            raise MinimumSpendNotMet(kind=kind.id, minimum_spend=kind.minimum_spend, spend=None)
-    if spend is not None and spend < kind.minimum_spend:
-        raise MinimumSpendNotMet(kind=kind.id, minimum_spend=kind.minimum_spend, spend=spend)
-    worth = 0 if isinstance(value, Gift) else value.worth(spend)
-    amount: int = data.get("amount", worth)
-    if amount > worth:
-        raise CouponWorthExceeded(kind=kind.id, worth=worth, requested=amount)
-    return amount
-
-
 def _spend_of_order(unit: Unit, command: Command, currency: str) -> int | None:
     """What is left of the order the use names, where it is recorded already and of that currency."""
     data = command.data
@@ -195,42 +157,3 @@ def _spend_of_order(unit: Unit, command: Command, currency: str) -> int | None:
     reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
     order = unit.timeline.orders.get(reference)
     return order.amount_left if order is not None and order.currency == currency else None
-
-
-def _count_money(unit: Unit, kind: CouponKind, amount: int) -> None:
-    if amount:
-        unit.counters.append((f"{kind.asset}:budget", amount, _caps(unit, kind).budget))
-
-
-def _give_back(unit: Unit, kind: CouponKind, use: Use) -> Lot | None:
-    """Reopen the lot a use took from, or open one for a while; None where it is too late."""
-    lot = unit.timeline.lots[use.lots[0][0]]
-    if lot.expires_at > unit.instant:
-        restored = lot._replace(remaining=0)
-        back = Posting(kind.asset, 1, "program:redeemed", f"customer:{kind.asset}", lots=use.lots, restores=(restored,))
-        unit.post(back)
-        return lot
-    if not kind.return_days:
-        unit.notes.append({"code": "coupon_lapsed", "kind": kind.id, "expired_at": show(lot.expires_at)})
-        return None
-    opened = unit.post(
-        Posting(
-            kind.asset,
-            1,
-            "program:redeemed",
-            f"customer:{kind.asset}",
-            lot="",
-            granted_at=lot.granted_at,
-            expires_at=unit.instant + kind.return_days * DAY,
-            reason=lot.reason,
-            why={"lot": lot.id, "return_days": kind.return_days},
-        )
-    )
-    return lot._replace(id=opened)
-
-
-def _restored(coupon: Voucher, lot: Lot | None) -> dict[str, Any] | None:
-    """How `derived` names the coupon that is open again."""
-    if lot is None:
-        return None
-    return {**coupon.named, "rules": coupon.held.rules, "lot": lot.id}

@@ -2,7 +2,7 @@
 
 What is held lies in lots of its own, one for each lot it came from and under the same terms, in the account
 `customer:<asset>:held`; there it does not expire. Released it is a lot again with the old expiry, or, past that, expires at once.
-Captured it counts as spent at the hold's own instant.
+Captured it counts as spent at the hold's own instant. Of a coupon one use is held; freed it lies in the coupon's own lot again.
 """
 
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.spending import POINTS, bonus_of, find_points, find_stored, principal_of, shares
 from ledger.deciding.unit import Unit
+from ledger.deciding.using import count_money, find_use, money_counter, named, taken_off, terms
 from ledger.errors import CaptureExceedsHold, HoldEnded, HoldUnknown, TooManyHolds
 from ledger.history_value import Held
 from ledger.instants import show
@@ -19,16 +20,22 @@ from ledger.lots import Free, agreeing, chosen, total
 from ledger.parts.holds import NAME
 from ledger.records import Lot, Posting
 
+COUPON = "coupon"
+
 HOLDS_MAX = 100
 LOTS_APART_MAX = 100
 
 
 class Hold(NamedTuple):
-    """A hold that can be captured or released: when it was placed, and its lots in order of consumption by asset."""
+    """A hold that can be captured or released: when it was placed, and its lots in order of consumption by asset.
+
+    `coupon` says of a coupon's use what its record said, with the lot it came from.
+    """
 
     instant: int
     consumption: Any
     lots: dict[str, list[Free]]
+    coupon: dict[str, Any] | None = None
 
     @property
     def amount(self) -> int:
@@ -37,15 +44,18 @@ class Hold(NamedTuple):
 
 
 def placed(unit: Unit, command: Command) -> Decision:
-    """Set an amount aside.
+    """Set an amount aside, or one use of a coupon.
 
     Raises:
-        TooManyHolds, InsufficientPoints, InsufficientStoredValue: nothing is set aside.
+        TooManyHolds, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon: nothing is set aside.
     """
     data = command.data
     if len(unit.account.parts.get(NAME, ())) >= HOLDS_MAX:
         raise TooManyHolds(open=HOLDS_MAX, limit=HOLDS_MAX)
     derived = where(unit, data)
+    if data["asset"] == COUPON:
+        _set_coupon_aside(unit, data, derived)
+        return unit.finish(command, reference=f"hold:{data['hold_id']}", derived=derived)
     if data["asset"] == POINTS:
         found = find_points(unit, data["amount"])
     else:
@@ -66,6 +76,8 @@ def captured(unit: Unit, command: Command) -> Decision:
     """
     data = command.data
     hold = _open(unit, data["hold_id"], data.get("amount"))
+    if hold.coupon is not None:
+        return _use(unit, command, hold)
     amount = data.get("amount", hold.amount)
     for asset, lots, part in _shares(hold, amount):
         spent = chosen(lots, part)
@@ -87,9 +99,18 @@ def released(unit: Unit, command: Command) -> Decision:
         HoldEnded
     """
     hold = _open(unit, command.data["hold_id"], None)
-    for asset, lots in hold.lots.items():
-        _release(unit, asset, lots, max(unit.instant, hold.instant))
-    return unit.finish(command, reference=f"release:{command.data['hold_id']}", derived={"released": hold.amount})
+    derived: dict[str, Any] = {"released": hold.amount}
+    at = max(unit.instant, hold.instant)
+    if hold.coupon is not None:
+        moved_at = None if at == unit.instant else at
+        for posting in _coupon_back(hold.coupon, hold.lots, at, moved_at):
+            unit.post(posting)
+        derived |= _back_of(hold.coupon, at)
+        _count(unit, hold.coupon, -hold.coupon.get("amount", 0))
+    else:
+        for asset, lots in hold.lots.items():
+            _release(unit, asset, lots, at)
+    return unit.finish(command, reference=f"release:{command.data['hold_id']}", derived=derived)
 
 
 def time_out(unit: Unit, instant: int) -> None:
@@ -97,6 +118,9 @@ def time_out(unit: Unit, instant: int) -> None:
     for hold_id, hold in unit.account.parts.get(NAME, {}).items():
         if hold["until"] <= instant:
             version = unit.account.version + 1
+            if "coupon" in hold:
+                _time_out_coupon(unit, hold_id, hold)
+                continue
             postings = [
                 posting
                 for asset, lots in _lots_of(unit.account, hold["lots"]).items()
@@ -107,6 +131,86 @@ def time_out(unit: Unit, instant: int) -> None:
                 for number, posting in enumerate(postings, start=1)
             ]
             unit.write_due("hold.timed_out", hold["until"], {"hold_id": hold_id}, tuple(numbered))
+
+
+def _set_coupon_aside(unit: Unit, data: dict[str, Any], derived: dict[str, Any]) -> None:
+    """Hold one use of a coupon, and what it is to take off of the kind's budget."""
+    found = find_use(unit, data["coupon_id"], data, derived, uses=1)
+    amount = taken_off(found.kind, spend=data.get("spend"), wanted=data.get("amount"))
+    (part,) = found.taken
+    own = part.lot._replace(remaining=0)
+    asset = found.kind.asset
+    posting = Posting(
+        asset,
+        1,
+        f"customer:{asset}",
+        f"customer:{asset}:held",
+        lot="",
+        lots=unit.take(found.taken, unit.instant),
+        granted_at=own.granted_at,
+        expires_at=own.expires_at,
+        reason=own.reason,
+        restores=(own,),
+    )
+    unit.post(posting)
+    count_money(unit, found.kind, amount)
+    derived[COUPON] = {**named(unit, found.held), **found.used(amount)}
+
+
+def _use(unit: Unit, command: Command, hold: Hold) -> Decision:
+    """A coupon's use, as at the hold's own instant; what it takes off less than was held goes back to the budget."""
+    coupon, data = hold.coupon or {}, command.data
+    held = coupon.get("amount", 0)
+    amount = data.get("amount", held)
+    at = None if hold.instant == unit.instant else hold.instant
+    for asset, lots in hold.lots.items():
+        source, why = f"customer:{asset}:held", {"hold": data["hold_id"]}
+        unit.post(Posting(asset, total(lots), source, "program:redeemed", lots=_named(lots), at=at, why=why))
+    _count(unit, coupon, amount - held)
+    kind = terms(unit, coupon["kind"], coupon["rules"])
+    used = {**coupon, "lot": coupon["lot"][0]}
+    if "amount" in coupon:
+        used |= {"amount": amount, "bearers": kind.borne(amount)}
+    derived = {"captured": amount, "released": held - amount, COUPON: used}
+    return unit.finish(command, reference=f"capture:{data['hold_id']}", derived=derived)
+
+
+def _time_out_coupon(unit: Unit, hold_id: str, hold: dict[str, Any]) -> None:
+    coupon, until = hold[COUPON], hold["until"]
+    derived = _back_of(coupon, until)
+    kind, amount = terms(unit, coupon["kind"], coupon["rules"]), coupon.get("amount", 0)
+    if amount:
+        derived["counters"] = [[money_counter(kind), -amount]]
+        unit.counters_beside.append((money_counter(kind), -amount, None))
+    postings = _coupon_back(coupon, _lots_of(unit.account, hold["lots"]), until, None)
+    unit.write_due("hold.timed_out", until, {"hold_id": hold_id}, tuple(postings), derived or None)
+
+
+def _coupon_back(coupon: dict[str, Any], lots: dict[str, list[Free]], instant: int, at: int | None) -> list[Posting]:
+    """What frees a coupon's use at an instant: it lies in its own lot again; past its end it expires at once."""
+    own = Lot(*coupon["lot"])
+    held = f"customer:{own.asset}:held"
+    (parts,) = lots.values()
+    if own.expires_at <= instant:
+        return [Posting(own.asset, 1, held, "program:expired", lots=_named(parts), at=at)]
+    back = ((own.id, 1),)
+    return [
+        Posting(own.asset, 1, held, "program:reversed", lots=_named(parts), at=at),
+        Posting(own.asset, 1, "program:reversed", f"customer:{own.asset}", lots=back, at=at, restores=(own,)),
+    ]
+
+
+def _back_of(coupon: dict[str, Any], instant: int) -> dict[str, Any]:
+    """How `derived` names a coupon whose use is free again at an instant; nothing where its time is over."""
+    own = Lot(*coupon["lot"])
+    if own.expires_at <= instant:
+        return {}
+    said = {name: coupon[name] for name in ("coupon_id", "kind", "rules", "code", "campaign") if name in coupon}
+    return {"coupons_back": [{**said, "lot": own.id}]}
+
+
+def _count(unit: Unit, coupon: dict[str, Any], amount: int) -> None:
+    count_money(unit, terms(unit, coupon["kind"], coupon["rules"]), amount)
 
 
 def _groups(parts: list[Free]) -> list[list[Free]]:
@@ -138,7 +242,8 @@ def _open(unit: Unit, hold_id: str, amount: int | None) -> Hold:
     """A hold that is open at the event's instant, of which so much is to be captured."""
     part = unit.account.parts.get(NAME, {}).get(hold_id)
     if part is not None:
-        hold = Hold(part["at"], part["consumption"], _lots_of(unit.account, part["lots"]))
+        lots = _lots_of(unit.account, part["lots"])
+        hold = Hold(part["at"], part["consumption"], lots, part.get("coupon"))
         _check(hold, amount)
         return hold
     past = unit.timeline.holds.get(hold_id)
@@ -161,8 +266,11 @@ def _taken_back(unit: Unit, past: Held, amount: int | None) -> Hold:
         lots.setdefault(lot.asset, []).append(Free(lot, part))
         if freed is not None and total(timeline.own([freed], past.until)) < part:
             raise HoldEnded(hold_id=past.id, ended=past.ended, at=show(past.ended_at))
-    hold = Hold(past.instant, past.consumption, {asset: _in_order(parts) for asset, parts in lots.items()})
+    in_order = {asset: _in_order(parts) for asset, parts in lots.items()}
+    hold = Hold(past.instant, past.consumption, in_order, past.coupon)
     _check(hold, amount)
+    if past.coupon is not None:
+        _count(unit, past.coupon, past.coupon.get("amount", 0))
     why = {"hold": past.id, "timed_out_in": past.ended_in}
     for held_lot, freed, part in past.freed:
         lot = timeline.held[held_lot]
@@ -187,8 +295,9 @@ def _taken_back(unit: Unit, past: Held, amount: int | None) -> Hold:
 
 
 def _check(hold: Hold, amount: int | None) -> None:
-    if amount is not None and amount > hold.amount:
-        raise CaptureExceedsHold(held=hold.amount, requested=amount)
+    held = hold.amount if hold.coupon is None else hold.coupon.get("amount", 0)
+    if amount is not None and amount > held:
+        raise CaptureExceedsHold(held=held, requested=amount)
 
 
 def _lots_of(account: Account, lots: list[str]) -> dict[str, list[Free]]:

@@ -51,6 +51,8 @@ def refund(unit: Unit, command: Command) -> Decision:
     back = refund_tenders(unit, order, data, max(unit.instant, order.instant)) if order.paid else []
     undo = _undo(unit, undone) | ({"tenders": back} if back else {})
     derived = {"currency": order.currency, "order": order.named(), "orders": [undo], **where(unit, data)}
+    if coupons := [one.pop("coupon") for one in back if "coupon" in one]:
+        derived["coupons_back"] = coupons
     derived |= count_refund(unit, [undo], order.currency)
     own = order_reference(unit, "refund", command.source, data, data["refund_id"])
     return unit.finish(command, reference=own, derived=derived)

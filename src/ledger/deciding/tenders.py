@@ -9,24 +9,32 @@ from typing import Any
 
 from ledger.deciding.spending import Taken, find_points, find_stored, give_back, last_consumed_first, shares, take
 from ledger.deciding.unit import Unit
+from ledger.deciding.using import count_money, find_use, give_use_back, taken_off
 from ledger.errors import RefundExceedsTender, TenderNotPayable, TenderNotWholePoints
 from ledger.history import Order
 from ledger.history_value import Paid
 from ledger.money import split
 
+Tender = dict[str, Any]
 Found = tuple[list[Taken], dict[str, Any]]
 
+COUPON = "coupon"
 
-def pay(unit: Unit, data: dict[str, Any]) -> None:
+
+def pay(unit: Unit, data: dict[str, Any], derived: dict[str, Any]) -> None:
     """Take what the tenders of a purchase pay.
 
+    Args:
+        derived: of the purchase, for where it is.
+
     Raises:
-        TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue: nothing is taken.
+        TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon:
+        nothing is taken.
     """
     for number, tender in enumerate(data["tenders"], start=1):
         find = PAYS.get(tender["kind"])
-        if find is not None and "reference" not in tender and tender["amount"]:
-            found, evidence = find(unit, tender["amount"], data["currency"])
+        if find is not None and "reference" not in tender and (tender["amount"] or tender["kind"] == COUPON):
+            found, evidence = find(unit, tender, data, derived)
             why = {"tender": number, "kind": tender["kind"], "pays": tender["amount"], **evidence}
             take(unit, found, "program:redeemed", why)
 
@@ -34,34 +42,61 @@ def pay(unit: Unit, data: dict[str, Any]) -> None:
 def refund_tenders(unit: Unit, order: Order, data: dict[str, Any], at: int) -> list[dict[str, Any]]:
     """Give back what a refund owes to the tenders paid from lots; says of each the amount and the lots.
 
+    A coupon's use comes back once all it paid has; that of a gift, which paid nothing, with the last of the order.
+
     Args:
         order: its lines as they are after the refund.
+
+    Returns:
+        One object a tender; `coupon` names a coupon that is open again.
 
     Raises:
         RefundExceedsTender: nothing is given back.
     """
     amounts = _named(unit, order, data["tenders"]) if "tenders" in data else _by_rule(unit, order, data["amount"])
-    return [_refund(unit, order, paid, amount, at) for paid, amount in zip(order.paid, amounts, strict=True) if amount]
+    return [
+        _refund(unit, order, paid, amount, at)
+        for paid, amount in zip(order.paid, amounts, strict=True)
+        if amount or (not paid.amount and not order.amount_left and not paid.back)
+    ]
 
 
-def _points(unit: Unit, amount: int, currency: str) -> Found:
-    document = unit.rules.document
+def _points(unit: Unit, tender: Tender, data: dict[str, Any], _: dict[str, Any]) -> Found:
+    document, currency = unit.rules.document, data["currency"]
     setting = document.tenders.points
-    points = None if setting is None else setting.points_for(amount, currency, document.program.points_scale)
+    points = None
+    if setting is not None:
+        points = setting.points_for(tender["amount"], currency, document.program.points_scale)
     if setting is None or points is None:
         raise TenderNotPayable(kind="points", currency=currency)
     value = setting.value[currency]
     if points.denominator != 1:
-        raise TenderNotWholePoints(amount=amount, currency=currency, value=value)
+        raise TenderNotWholePoints(amount=tender["amount"], currency=currency, value=value)
     return find_points(unit, points.numerator), {"value": value}
 
 
-def _stored(unit: Unit, amount: int, currency: str) -> Found:
-    return find_stored(unit, currency, amount), {"consumption": unit.rules.document.stored_value.consumption}
+def _stored(unit: Unit, tender: Tender, data: dict[str, Any], _: dict[str, Any]) -> Found:
+    taken = find_stored(unit, data["currency"], tender["amount"])
+    return taken, {"consumption": unit.rules.document.stored_value.consumption}
 
 
-PAYS: dict[str, Callable[[Unit, int, str], Found]] = {"points": _points, "stored_value": _stored}
-"""Kinds of tender that are held here: (unit, minor units, currency) → what pays them, and the evidence."""
+def _coupon(unit: Unit, tender: Tender, data: dict[str, Any], derived: dict[str, Any]) -> Found:
+    """One use of a coupon, against all of the purchase."""
+    found = find_use(unit, tender["coupon_id"], data, derived, uses=1)
+    if found.currency not in (None, data["currency"]):
+        raise TenderNotPayable(kind=COUPON, currency=data["currency"])
+    amount = taken_off(found.kind, spend=data["total"], wanted=tender["amount"])
+    count_money(unit, found.kind, amount)
+    evidence = {"coupon_id": found.held.id, **found.used(amount)}
+    return [Taken(found.kind.asset, found.taken)], {name: said for name, said in evidence.items() if name != "kind"}
+
+
+PAYS: dict[str, Callable[[Unit, Tender, dict[str, Any], dict[str, Any]], Found]] = {
+    "points": _points,
+    "stored_value": _stored,
+    COUPON: _coupon,
+}
+"""Kinds of tender that are held here: (unit, tender, the purchase's data and derived) → what pays it, and the evidence."""
 
 
 def _named(unit: Unit, order: Order, tenders: list[dict[str, Any]]) -> list[int]:
@@ -105,20 +140,24 @@ def _by_rule(unit: Unit, order: Order, amount: int) -> list[int]:
 def _refund(unit: Unit, order: Order, paid: Paid, amount: int, at: int) -> dict[str, Any]:
     paid.refunded += amount
     taken = {asset: sum(lot[1] for lot in lots) for asset, lots in paid.taken.items()}
-    back = []
+    shown: dict[str, Any] = {"tender": paid.number, "amount": amount}
+    back: list[tuple[str, int]] = []
+    why = {"order": order.named(), "tender": paid.number}
     for asset, keeps in zip(taken, _kept(paid, list(taken.values())), strict=True):
         left = paid.left(asset)
         parts = last_consumed_first(left, sum(part for _, part in left) - keeps)
-        if parts:
-            why = {"order": order.named(), "tender": paid.number}
+        if parts and paid.coupon:
+            restored = give_use_back(unit, paid.coupon, tuple(parts), amount=paid.amount, at=at, why=why)
+            shown |= {"coupon": restored} if restored else {}
+        elif parts:
             give_back(unit, asset, parts, at, why)
-            back += parts
-    return {"tender": paid.number, "amount": amount, "back": back}
+        back += parts
+    return {**shown, "back": back}
 
 
 def _kept(paid: Paid, taken: list[int]) -> list[int]:
     """What stays taken of each asset: what the money still paid would have taken, rounded up."""
-    kept = -(-sum(taken) * paid.money_left // paid.amount)
+    kept = -(-sum(taken) * paid.money_left // paid.amount) if paid.amount else 0
     if paid.kind != "stored_value" or len(taken) == 1:
         return [kept]
     return list(shares(paid.consumption, kept, *taken))

@@ -48,14 +48,15 @@ def purchase(unit: Unit, command: Command) -> Decision:
     """Record a purchase with what its tenders take from the customer's lots, and what it earns.
 
     Raises:
-        CurrencyNotAccepted, TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue
+        CurrencyNotAccepted, TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue, and what is
+        refused of a coupon that pays.
     """
     data = command.data
     check_currency(unit, data["currency"])
     reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
     derived = {"reference": reference, **where(unit, data)}
     if "tenders" in data:
-        pay(unit, data)
+        pay(unit, data, derived)
     look_at_referrer(unit, command)
     tier = tier_at_event(unit)
     if may_earn(unit):

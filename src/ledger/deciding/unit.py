@@ -34,7 +34,8 @@ class Unit:
         account: the state, advanced as records are written; never the caller's own.
         postings: of the event's own record, so far.
         notes: of the event's own record, so far.
-        counters: what the unit adds to sums across customers: name, amount, limit.
+        counters: what the event's own record adds to sums across customers: name, amount, limit.
+        counters_beside: what the unit's other records add; each says so itself.
     """
 
     def __init__(self, account: Account, context: Context, subject: str, instant: int, rules: RuleVersion) -> None:
@@ -48,6 +49,7 @@ class Unit:
         self.postings: list[Posting] = []
         self.notes: list[dict[str, Any]] = []
         self.counters: list[tuple[str, int, int | None]] = []
+        self.counters_beside: list[tuple[str, int, int | None]] = []
         self._taken: dict[str, int] = {}
         self._covered: dict[str, int] = {}
         self._reversals: dict[str, int] = {}
@@ -189,11 +191,25 @@ class Unit:
         before = len(self.records)
         for follow in FOLLOWS_AT_ONCE:
             follow(self, own)
-        return Decision(self.records, self.account, before - 1 - len(self.records), self.counters)
+        return Decision(self.records, self.account, before - 1 - len(self.records), self.all_counters)
 
-    def write_due(self, what: str, instant: int, data: dict[str, Any], postings: tuple[Posting, ...] = ()) -> None:
+    @property
+    def all_counters(self) -> list[tuple[str, int, int | None]]:
+        """What the unit adds to sums across customers."""
+        return [*self.counters_beside, *self.counters] if self.counters_beside else self.counters
+
+    def write_due(
+        self,
+        what: str,
+        instant: int,
+        data: dict[str, Any],
+        postings: tuple[Posting, ...] = (),
+        derived: dict[str, Any] | None = None,
+    ) -> None:
         """Write a record that time itself brings."""
-        self._write(self._due_record(what, instant, self.account.version + 1, postings, data, None))
+        record = self._due_record(what, instant, self.account.version + 1, postings, data, None)
+        record.derived = derived
+        self._write(record)
 
     def write_following(
         self,

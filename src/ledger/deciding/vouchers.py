@@ -12,6 +12,7 @@ from ledger.errors import Refused, TooManyLots
 from ledger.instants import show
 from ledger.lots import Free, chosen, total
 from ledger.records import Posting
+from ledger.refusals import CouponHeld
 from ledger.rules.coupons import CouponKind, PackageKind, Where
 from ledger.vouchers import Held, Vouchers, Words
 
@@ -100,6 +101,7 @@ def usable(unit: Unit, words: Words, no: Refusals, name: str, uses: int | None) 
 
     Raises:
         NeedsHistory
+        CouponHeld
         Refused: one of `no`.
     """
     entry = None if unit.late else unit.account.parts.get(words.made, {"open": {}})["open"].get(name)
@@ -123,11 +125,18 @@ def _looked_up(unit: Unit, words: Words, no: Refusals, name: str, uses: int | No
     free = unit.timeline.own(voucher.held.lots, unit.instant)
     wanted = 1 if uses is None else uses
     if total(free) < wanted:
+        _refuse_held(unit, words, facts)
         _refuse(unit, no, voucher.held, facts, wanted)
     begins = max(part.lot.available_at for part in free)
     if uses is not None and begins > unit.instant:
         raise no.not_yet_valid(**facts, valid_from=show(begins))
     return voucher.held, chosen(free, total(free) if uses is None else uses)
+
+
+def _refuse_held(unit: Unit, words: Words, facts: dict[str, str]) -> None:
+    for hold_id, hold in unit.account.parts.get("holds", {}).items():
+        if words.word in hold and hold[words.word][words.id] == facts[words.id]:
+            raise CouponHeld(**facts, hold_id=hold_id)
 
 
 def _refuse(unit: Unit, no: Refusals, held: Held, facts: dict[str, str], wanted: int) -> None:

@@ -1,4 +1,8 @@
-"""Holds that are open: what of the customer's lots is set aside for a checkout, and until when."""
+"""Holds that are open: what of the customer's lots is set aside for a checkout, and until when.
+
+`{hold_id: {"asset", "currency"?, "amount"?, "coupon"?, "at", "until", "consumption", "lots"}}`; `coupon` is what the record said
+of the use set aside, with the lot it came from.
+"""
 
 from typing import Any
 
@@ -18,11 +22,16 @@ def _evolve(part: dict[str, Any] | None, record: Record, _: int) -> dict[str, An
 
 
 def _placed(record: Record) -> dict[str, Any]:
-    data = record.data
+    data, coupon = record.data, (record.derived or {}).get("coupon")
+    currency, amount = data.get("currency"), data.get("amount")
+    if coupon is not None:
+        currency, amount = coupon.get("currency"), coupon.get("amount")
+        coupon = {**coupon, "lot": list(record.postings[0].restores[0])}
     return {
         "asset": data["asset"],
-        **({"currency": data["currency"]} if "currency" in data else {}),
-        "amount": data["amount"],
+        **({"coupon": coupon} if coupon is not None else {}),
+        **({"currency": currency} if currency is not None else {}),
+        **({"amount": amount} if amount is not None else {}),
         "at": record.instant,
         "until": parse(data["until"]),
         "consumption": (record.derived or {}).get("consumption"),
@@ -41,6 +50,7 @@ def _show(part: dict[str, Any], instant: int) -> dict[str, Any]:
             {
                 "hold_id": hold_id,
                 **{key: hold[key] for key in ("asset", "currency", "amount") if key in hold},
+                **({"coupon_id": hold["coupon"]["coupon_id"]} if "coupon" in hold else {}),
                 "at": show(hold["at"]),
                 "until": show(hold["until"]),
             }

@@ -23,6 +23,8 @@ def family(words: Words) -> Family:
 
 
 def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any] | None:
+    if part is None and record.type in words.also:
+        return None
     entries: dict[str, Any] = dict(part["open"]) if part else {}
     made: dict[str, int] = dict(part["made"]) if part else {}
     derived = record.derived or {}
@@ -31,6 +33,8 @@ def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any] |
         entries[named[words.id]] = _entry(named, record)
     if restored := derived.get("restored"):
         _give_back(entries, restored[words.id], _entry(restored, record))
+    for back in derived.get(words.back, ()):
+        _give_back(entries, back[words.id], _entry(back, record))
     for kind in derived.get("places_back", ()):
         made[kind] -= 1
     taken = {

@@ -5,17 +5,22 @@ from typing import Any, Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from ledger.shapes.basics import CLOSED, Currency, Instant, LongText, Place, Positive, Text
+from ledger.shapes.basics import CLOSED, Currency, Instant, LongText, Money, Place, Positive, Text
 
 
 @with_config(CLOSED)
 class HoldPlaced(TypedDict):
-    """`hold.placed`: `amount` of points, or of stored value in minor units of `currency`, is set aside until `until`."""
+    """`hold.placed`: `amount` of points, or of stored value in minor units of `currency`, is set aside until `until`.
+
+    Of a coupon it is one use; `spend` is what is to be bought with it and `amount` what it is to take off, in minor units.
+    """
 
     hold_id: Text
-    asset: Literal["points", "stored_value"]
+    asset: Literal["points", "stored_value", "coupon"]
     currency: NotRequired[Currency]
-    amount: Positive
+    amount: NotRequired[Positive]
+    coupon_id: NotRequired[Text]
+    spend: NotRequired[Money]
     until: Instant
     order_id: NotRequired[Text]
     place: NotRequired[Place]
@@ -23,7 +28,10 @@ class HoldPlaced(TypedDict):
 
 @with_config(CLOSED)
 class HoldCaptured(TypedDict):
-    """`hold.captured`: what was held is spent; without `amount` all of it, otherwise the rest is released."""
+    """`hold.captured`: what was held is spent; without `amount` all of it, otherwise the rest is released.
+
+    A coupon is used once whatever `amount` it takes off.
+    """
 
     hold_id: Text
     amount: NotRequired[Positive]

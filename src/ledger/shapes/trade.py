@@ -39,11 +39,15 @@ class Line(TypedDict):
 
 @with_config(CLOSED)
 class Tender(TypedDict):
-    """A means of payment. With `reference` it names what paid already and moves nothing; without, of a kind held here, it pays."""
+    """A means of payment. With `reference` it names what paid already and moves nothing; without, of a kind held here, it pays.
+
+    One of kind coupon that pays says which, and is one use of it; a gift pays 0.
+    """
 
     kind: Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
     amount: Money
     reference: NotRequired[Text]
+    coupon_id: NotRequired[Text]
 
 
 @with_config(CLOSED)
