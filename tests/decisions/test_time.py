@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.deciding.unit import due_id
+from ledger.deciding.numbering import due_id
 from ledger.instants import MINUTE
 from tests.builders import (
     MemoryLedger,

@@ -6,18 +6,18 @@ instant lies before the latest on its stream is late: what it takes must have be
 
 from collections.abc import Callable
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
 from ledger.deciding.command import DUE, Command, Context, Decision, NeedsHistory
 from ledger.deciding.expiring import expiries, expiry_reversal
+from ledger.deciding.numbering import due_id, renumbered
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable
 from ledger.money import AMOUNT_MAX
-from ledger.records import FOLLOWS, Lot, Posting, Record, customer_stream_id
+from ledger.records import FOLLOWS, Lot, Posting, Record
 from ledger.rules import RuleVersion
 
 FALLS_DUE: list[Callable[["Unit", int], None]] = []
@@ -161,7 +161,7 @@ class Unit:
         for (expires_at, version), lots in self._reversals_by_expiry().items():
             self._reverse_expiry(expires_at, version, lots, command)
         if self.account.version + 1 != planned:
-            self.postings = [_renumbered(posting, planned, self.account.version + 1) for posting in self.postings]
+            self.postings = [renumbered(posting, planned, self.account.version + 1) for posting in self.postings]
         if self.counters:
             derived = {**derived, "counters": [[name, amount] for name, amount, _ in self.counters]}
         if self.instant != command.time:
@@ -376,28 +376,8 @@ class Unit:
         self.records.append(record)
 
 
-def due_id(program: str, subject: str, what: str, instant: int, version: int) -> UUID:
-    """Id of a record that time brings: the same whoever writes it, and another for a lot reopened since."""
-    stream = customer_stream_id(program, subject)
-    return uuid5(NAMESPACE_URL, f"{stream}/{what}/{show(instant)}/{version}")
-
-
 def _check_exact(account: Account, balances: dict[str, int]) -> None:
     totals = account.totals
     amounts = (*balances.values(), *totals.gross.values(), *totals.net.values(), totals.orders)
     if max(amounts) > AMOUNT_MAX or min(amounts) < -AMOUNT_MAX:
         raise LimitReached("A balance or total of this customer would be larger than 2^53 - 1.", limit=AMOUNT_MAX)
-
-
-def _renumbered(posting: Posting, planned: int, version: int) -> Posting:
-    """The reversed expiries come first, so the lots that the event's own record opens carry a later version than planned."""
-    before, after = f"{planned}.", f"{version}."
-
-    def renamed(lot: str) -> str:
-        return after + lot.removeprefix(before) if lot.startswith(before) else lot
-
-    return posting._replace(
-        lot=None if posting.lot is None else renamed(posting.lot),
-        lots=tuple((renamed(lot), amount) for lot, amount in posting.lots),
-        debts=tuple((renamed(debt), amount) for debt, amount in posting.debts),
-    )
