@@ -100,6 +100,29 @@ POINTS_REPORT_RECORDS = {
     "next": None,
 }
 
+TIE_OUT = {
+    **{name: POINTS_REPORT[name] for name in ("program", "as_of", "known_at", "position")},
+    "sealed_through": 0,
+    "holds": False,
+    "sides": {"heads": 3, "customers": 3, "orders": 3, "twin": 3},
+    "counts": {"customers": 1, "records": 2, "differing": 1, "heads_of_another_fold": 0},
+    "differences": [
+        {
+            "customer": "c-1001",
+            "side": "customers",
+            "figure": "balance:points",
+            "expected": 25,
+            "found": 26,
+            "detail": None,
+        }
+    ],
+    "sums": [
+        {"side": side, "figure": "balance:points", "streams": 25, "found": found, "difference": found - 25}
+        for side, found in (("heads", 25), ("customers", 26), ("twin", 25))
+    ],
+    "next": None,
+}
+
 CUSTOMERS = {
     "program": "default",
     "position": 3,

@@ -8,6 +8,9 @@ from api.schemas import Schema, ref
 from api.searches import LIMIT as CUSTOMERS_LIMIT
 from api.searches import LIMIT_MAX as CUSTOMERS_LIMIT_MAX
 from api.searches import SOON_DAYS, SOON_DAYS_MAX, SORT_VALUES, read_customers
+from api.tieouts import LIMIT as TIED
+from api.tieouts import LIMIT_MAX as TIED_MAX
+from api.tieouts import STREAM_PATTERN, read_tie_out
 from projections.models.searching import EQUALS, INSTANTS, NUMBERS
 from projections.reports.formats import FORMATS, TABLES
 from projections.reports.points import DIMENSIONS
@@ -102,8 +105,28 @@ _SEARCH = Operation(
     "`currencies_mixed`). While the model is first built: 503 `read_model_building`, never a part of the customers.",
 )
 
+_TIE_OUT = Operation(
+    "GET",
+    "/v1/programs/{program}/tie-out",
+    read_tie_out,
+    "reports",
+    {200: good("What was compared, and every difference with its customer.", ref("TieOut"), examples.TIE_OUT)},
+    problems=(400, 404),
+    parameters=(
+        PROGRAM,
+        AS_OF,
+        KNOWN_AT,
+        parameter("after", "query", "The `next` of the page before.", {"type": "string", "pattern": STREAM_PATTERN}),
+        limit(TIED, TIED_MAX),
+    ),
+    description="The streams are folded from their records, and each side is held against the fold at the position where it "
+    "stands: heads at their last record, read models at their checkpoint, the twin at `as_of` and `known_at`. A side that is "
+    "null in `sides` is not there and was not compared. `limit` is of customers; `next` goes on after the last of them.",
+)
+
 REPORTS: tuple[Operation, ...] = (
     _SEARCH,
+    _TIE_OUT,
     Operation(
         "GET",
         "/v1/programs/{program}/reports/points",

@@ -1,6 +1,7 @@
 """The schemas of reports."""
 
 from api.schemas_read import Schema, list_of, shape
+from projections.tieout.figures import SIDES, STREAMS
 
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
@@ -31,6 +32,7 @@ def _dimension(name: str) -> Schema:
     )
 
 
+_SUMMED = ("streams", "found", "difference")
 _PLACE: Schema = {"type": ["object", "null"]}
 
 REPORTS: dict[str, Schema] = {
@@ -66,6 +68,42 @@ REPORTS: dict[str, Schema] = {
                             {"within_days": _COUNT, "points": _COUNT, "next_at": _INSTANT_OR_NULL},
                         ),
                     },
+                )
+            ),
+            "next": _TEXT_OR_NULL,
+        },
+    ),
+    "TieOut": shape(
+        "The fold of the streams against everything derived from it. Figures are whole numbers: points, minor units, counts.",
+        {
+            "program": _TEXT,
+            "as_of": _INSTANT,
+            "known_at": _INSTANT,
+            "position": _COUNT,
+            "sealed_through": _COUNT,
+            "holds": {"type": "boolean"},
+            "sides": shape(
+                "The position at which each side was compared; null: it is not there.",
+                {side: {"type": ["integer", "null"]} for side in SIDES},
+            ),
+            "counts": {"type": "object", "additionalProperties": _COUNT},
+            "differences": list_of(
+                shape(
+                    "What a side says of a customer, and what the fold of the stream says.",
+                    {
+                        "customer": _TEXT,
+                        "side": {"enum": [STREAMS, *SIDES]},
+                        "figure": _TEXT,
+                        "expected": {"type": ["integer", "null"]},
+                        "found": {"type": ["integer", "null"]},
+                        "detail": _TEXT_OR_NULL,
+                    },
+                )
+            ),
+            "sums": list_of(
+                shape(
+                    "A figure over the customers of this answer.",
+                    {"side": {"enum": [*SIDES]}, "figure": _TEXT, **dict.fromkeys(_SUMMED, _POINTS)},
                 )
             ),
             "next": _TEXT_OR_NULL,

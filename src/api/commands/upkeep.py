@@ -1,5 +1,6 @@
 """Keeping a database in order: `migrate`, `check`, `heads rebuild`."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import orjson
@@ -10,6 +11,7 @@ from api.commands.connecting import Database, connection, database, shown
 from api.commands.console import bar, fail, note, say, show_table
 from api.commands.options import JsonOption
 from api.commands.running import EXPECTED, FAILED, collect_rarely, run, sentence
+from api.commands.tying import Outcome, show_outcome, tie_out
 from ledger import store
 from ledger.checking import LogReport, check
 from ledger.migrating import head_revision
@@ -51,15 +53,16 @@ def check_ledger(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the whole ledger: fold every stream again and compare everything with it.
+    """Check the whole ledger: fold every stream again and compare everything with it, heads, read models and twin included.
 
     Exit status 0: nothing differs. 1: something does; the first difference is named with its position. 2: it could not be
     checked. Servers may go on meanwhile.
     """
     collect_rarely()
+    settings = Settings.from_environment()
     try:
-        with database(Settings.from_environment()) as at:
-            reports = run(_checked(at, program))
+        with database(settings) as at:
+            reports, tied = run(_checked(at, settings, program))
     except EXPECTED as error:
         fail(f"could not check: {sentence(error)}")
         raise typer.Exit(NOT_CHECKED) from None
@@ -68,8 +71,8 @@ def check_ledger(
         fail(f"could not check: there is no program {', '.join(sorted(unknown))}")
         raise typer.Exit(NOT_CHECKED)
     for report in reports:
-        _show_report(report, as_json=as_json)
-    raise typer.Exit(_status(reports))
+        _show_report(report, tied.get(report.program), as_json=as_json)
+    raise typer.Exit(_status(reports, tied.values()))
 
 
 @heads.command("rebuild")
@@ -82,14 +85,15 @@ def rebuild_heads(
         run(_rebuild(at, every=every))
 
 
-async def _checked(at: Database, programs: list[str] | None) -> list[LogReport]:
+async def _checked(
+    at: Database, settings: Settings, programs: list[str] | None
+) -> tuple[list[LogReport], dict[str, Outcome]]:
     url = await at.service_url()
     async with connection(url) as conn:
-        total = 2 * sum(
-            log.next_position - 1 for log in await store.list_logs(conn) if programs is None or log.program in programs
-        )
-        with bar("checking", total) as advance:
-            return await check(conn, programs=programs, progress=advance)
+        logs = [log for log in await store.list_logs(conn) if programs is None or log.program in programs]
+        with bar("checking", 2 * sum(log.next_position - 1 for log in logs)) as advance:
+            reports = await check(conn, programs=[log.program for log in logs], progress=advance)
+        return reports, {one.program: one for one in await tie_out(conn, settings, logs)}
 
 
 async def _rebuild(at: Database, *, every: bool) -> None:
@@ -104,16 +108,24 @@ async def _rebuild(at: Database, *, every: bool) -> None:
                 raise typer.Exit(FAILED)
 
 
-def _status(reports: list[LogReport]) -> int:
-    if any(report.first is not None for report in reports):
+def _status(reports: list[LogReport], tied: Iterable[Outcome]) -> int:
+    outcomes = list(tied)
+    if any(report.first is not None for report in reports) or any(one.differs for one in outcomes):
         return DIFFERS
-    return NOT_CHECKED if any(report.unreadable for report in reports) else 0
+    left_out = any(report.unreadable for report in reports) or any(one.tied is None for one in outcomes)
+    return NOT_CHECKED if left_out else 0
 
 
-def _show_report(report: LogReport, *, as_json: bool) -> None:
+def _show_report(report: LogReport, tied: Outcome | None, *, as_json: bool) -> None:
     if as_json:
-        say(orjson.dumps(_json(report)).decode())
+        say(orjson.dumps({**_json(report), "tie_out": None if tied is None else tied.json()}).decode())
         return
+    _show_findings(report)
+    if tied is not None:
+        show_outcome(tied)
+
+
+def _show_findings(report: LogReport) -> None:
     say(f"{report.program}: {report.records:,} records in {report.streams:,} streams{_and_refusals(report)}")
     for asset, accounts in sorted(report.accounts.items()):
         rows = [(account, amount) for account, amount in sorted(accounts.items())]
