@@ -113,6 +113,22 @@ _BALANCES: Schema = {
     "additionalProperties": {"type": "integer"},
     "description": "Per asset lots − debts, pending and held included; `<asset>:debt` where not 0.",
 }
+_OTHERS: Schema = {
+    "type": "array",
+    "description": "Of an event that concerns two customers: what it did on the other's stream, record by record. Else left out.",
+    "items": {
+        "type": "object",
+        "required": ["type", "subject", "version", "postings", "balances", "notes"],
+        "properties": {
+            "type": _TEXT,
+            "subject": _TEXT,
+            "version": _COUNT,
+            "postings": {"type": "array", "items": {"$ref": "#/components/schemas/Posting"}},
+            "balances": _BALANCES,
+            "notes": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+}
 _RECORDS: Schema = {
     "type": "array",
     "items": {
@@ -191,6 +207,7 @@ _BY_HAND: dict[str, Schema] = {
             "postings": {"type": "array", "items": ref("Posting")},
             "balances": _BALANCES,
             "notes": {"type": "array", "items": {"type": "object"}},
+            "others": _OTHERS,
         },
     },
     "DryRun": {
@@ -220,6 +237,7 @@ _BY_HAND: dict[str, Schema] = {
             "postings": {"type": "array", "items": ref("Posting")},
             "balances": _BALANCES,
             "notes": {"type": "array", "items": {"type": "object"}},
+            "others": _OTHERS,
             "rules": {**_COUNT, "description": "The version that decided; of a proposed document the next one."},
         },
     },

@@ -47,7 +47,12 @@ class Answer:
 
 
 def receipt(
-    status: str, event: Mapping[str, Any], records: Sequence[tuple[str, str, int]], own: int, position: int
+    status: str,
+    event: Mapping[str, Any],
+    records: Sequence[tuple[str, str, int]],
+    own: int,
+    position: int,
+    others: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """The receipt of an event.
 
@@ -57,8 +62,9 @@ def receipt(
         records: type, subject and version of every record of the unit, in order.
         own: which of them is the event's own.
         position: of the unit's first record.
+        others: what the unit did on another customer's stream, as `others_of` gives it; left out where it has none.
     """
-    return {
+    answer = {
         "status": status,
         "id": event["id"],
         "source": event["source"],
@@ -74,6 +80,26 @@ def receipt(
         "balances": event["balances"],
         "notes": event.get("notes", []),
     }
+    if others:
+        answer["others"] = others
+    return answer
+
+
+def others_of(shown: Sequence[Mapping[str, Any]], subject: str) -> list[dict[str, Any]]:
+    """What a unit on two streams did on the other one, record by record.
+
+    Args:
+        shown: its records as JSON objects, in order.
+        subject: the event's own.
+    """
+    return [
+        {
+            **{name: record[name] for name in ("type", "subject", "version", "postings", "balances")},
+            "notes": record.get("notes", []),
+        }
+        for record in shown
+        if record["subject"] != subject
+    ]
 
 
 def replayed_receipt(unit: Sequence[bytes], position: int) -> dict[str, Any]:
@@ -86,7 +112,7 @@ def replayed_receipt(unit: Sequence[bytes], position: int) -> dict[str, Any]:
     shown = [upcast(orjson.loads(record)) for record in unit]
     records = [(record["type"], record["subject"], record["version"]) for record in shown]
     own = own_place([record["source"] for record in shown])
-    return receipt("replayed", shown[own], records, own, position)
+    return receipt("replayed", shown[own], records, own, position, others_of(shown, shown[own]["subject"]))
 
 
 def same(first: Any, second: Any) -> bool:

@@ -10,11 +10,14 @@ from uuid import UUID
 
 import structlog
 
+from ledger.account import Account
 from ledger.answers import Unwritable
 from ledger.deciding import (
     Command,
     Context,
+    Counterpart,
     Decision,
+    NeedsCounterpart,
     NeedsHistory,
     ProgramDecision,
     advance,
@@ -28,7 +31,7 @@ from ledger.program import ProgramState
 from ledger.records import Record
 from ledger.references import reference_of
 from ledger.store import HeadRead, HeadToWrite
-from ledger.waiting import Pending
+from ledger.waiting import Beside, Pending
 
 log = structlog.get_logger("writer")
 
@@ -72,16 +75,22 @@ class Batch:
         """A stream's head as the next decision finds it."""
         return self.heads.get(stream_id) or self.bases[stream_id]
 
-    def decide(self, item: Pending, context: Context) -> None:
+    def decide(self, item: Pending, context: Context, beside_history: list[Record] | None = None) -> None:
         """Decide a command on top of what is in flight.
 
+        Args:
+            beside_history: the records of its other stream, where they were read.
+
         Raises:
-            NeedsHistory: decide again with the stream's records; nothing has changed.
+            NeedsHistory: decide again with the streams' records; nothing has changed.
+            NeedsCounterpart: decide again with the other customer's stream `beside` it; nothing has changed.
         """
         head = self.program_after if item.for_program else self.head_of(item.stream_id)
         item.base = head.version
         try:
             _check(item, head)
+            if item.beside is not None:
+                context = self._with_counterpart(item.beside, context, beside_history)
             self._accept(item, _decided(item, head, context))
         except Refused as refusal:
             if self._follows(item, context):
@@ -90,7 +99,7 @@ class Batch:
             self.items.append(item)
         except LedgerError as error:
             self.fail(item, error)
-        except NeedsHistory:
+        except (NeedsHistory, NeedsCounterpart):
             raise
         except Exception as error:  # the edge of one decision: the others of the batch go on
             log.exception("decision_failed", type=kind_of(item), version=head.version)
@@ -105,7 +114,12 @@ class Batch:
     def records_of(self, stream_id: UUID) -> list[Record]:
         """Records of a stream in flight: those of the batch below, then this one's."""
         below = self.below.records_of(stream_id) if self.below is not None else []
-        return below + [record for item in self.items if item.stream_id == stream_id for record in item.records]
+        return below + [
+            record
+            for item in self.items
+            if item.stream_id == stream_id or item.beside is not None
+            for record in item.records_on(stream_id)
+        ]
 
     def remove(self, gone: set[int]) -> None:
         """Leave out units (by identity); all of them are drawn up."""
@@ -114,15 +128,14 @@ class Batch:
 
     def withdraw(self, stream_ids: set[UUID] | None) -> list[Pending]:
         """Take out what was decided on these streams, or everything (None); they are to be decided again."""
-        withdrawn = [
-            item for item in (*self.items, *self.unwritten) if stream_ids is None or item.stream_id in stream_ids
-        ]
+        stream_ids = None if stream_ids is None else self._bound_to(stream_ids)
+        withdrawn = [item for item in (*self.items, *self.unwritten) if stream_ids is None or item.touches(stream_ids)]
         if withdrawn:
             gone = set(map(id, withdrawn))
             self.remove(gone)
             self.unwritten = [item for item in self.unwritten if id(item) not in gone]
             self._by_reference = {text: item for text, item in self._by_reference.items() if id(item) not in gone}
-            for stream_id in {item.stream_id for item in withdrawn}:
+            for stream_id in {stream_id for item in withdrawn for stream_id in item.streams}:
                 self.heads.pop(stream_id, None)
                 self.bases.pop(stream_id, None)
                 if stream_id == self.program_stream:
@@ -140,6 +153,8 @@ class Batch:
             if head is not None and head.state is item.state:
                 item.head = draw_up_head(item)
                 head.size = size_of(item.head.state)
+            if item.beside is not None:
+                self._draw_up_head_beside(item, item.beside)
 
     def stamp(self, recorded_at: int) -> list[Pending]:
         """Stamp, chain and serialise every unit.
@@ -158,9 +173,13 @@ class Batch:
             prev = chain[stream_id] if stream_id in chain else self._base_hash(stream_id)
             try:
                 chain[stream_id] = stamp(item, recorded_at, prev)
+                if item.beside is not None:
+                    beside = item.beside.stream_id
+                    prev = chain[beside] if beside in chain else self._base_hash(beside)
+                    chain[beside] = stamp(item, recorded_at, prev, item.beside)
             except RecordTooLarge as error:
                 item.error = error
-                broken.add(stream_id)
+                broken.update(item.streams)
         again = self._without_too_large(broken) if broken else []
         for stream_id, head in self.heads.items():
             head.hash = chain[stream_id]
@@ -170,12 +189,21 @@ class Batch:
 
     def heads_to_write(self, items: Sequence[Pending]) -> list[HeadToWrite]:
         """The heads that some of its units leave behind, each as its last unit leaves it."""
-        last = {item.stream_id: place for place, item in enumerate(items) if item.records}
+        last: dict[UUID, int] = {}
+        for place, item in enumerate(items):
+            if item.records:
+                last[item.stream_id] = place
+                if item.beside is not None and item.beside.state is not None:
+                    last[item.beside.stream_id] = place
         heads = []
-        for place in last.values():
+        for stream_id, place in last.items():
             item = items[place]
-            head = item.head or draw_up_head(item)
-            head.head_hash, head.unit = item.hash or b"", place
+            if item.beside is not None and item.beside.stream_id == stream_id:
+                head = item.beside.head or draw_up_head(item, item.beside)
+                head.head_hash, head.unit = item.beside.hash or b"", place
+            else:
+                head = item.head or draw_up_head(item)
+                head.head_hash, head.unit = item.hash or b"", place
             heads.append(head)
         return heads
 
@@ -183,6 +211,27 @@ class Batch:
         """The command in flight that brings this business key."""
         first = self._by_reference.get(reference)
         return self.below.holder_of(reference) if first is None and self.below is not None else first
+
+    def _with_counterpart(self, beside: Beside, context: Context, history: list[Record] | None) -> Context:
+        head = self.head_of(beside.stream_id)
+        if head.error is not None:
+            raise head.error
+        beside.base = head.version
+        return replace(context, counterpart=Counterpart(beside.customer, head.state, history))
+
+    def _draw_up_head_beside(self, item: Pending, beside: Beside) -> None:
+        head = self.heads.get(beside.stream_id)
+        if head is not None and head.state is beside.state:
+            beside.head = draw_up_head(item, beside)
+            head.size = size_of(beside.head.state)
+
+    def _bound_to(self, stream_ids: set[UUID]) -> set[UUID]:
+        """These streams, and those that a unit on two streams ties to one of them."""
+        tied = [item.streams for item in (*self.items, *self.unwritten) if item.beside is not None]
+        bound = set(stream_ids)
+        while more := {other for streams in tied if not bound.isdisjoint(streams) for other in streams} - bound:
+            bound |= more
+        return bound
 
     def _base_hash(self, stream_id: UUID) -> bytes | None:
         return self.program.hash if stream_id == self.program_stream else self.bases[stream_id].hash
@@ -219,6 +268,14 @@ class Batch:
             self.heads[item.stream_id] = Head(base.customer, state.version, None, state, base.size)
         else:
             head.version, head.state = state.version, state
+        if item.beside is not None and isinstance(decision, Decision) and decision.counterpart is not None:
+            self._accept_beside(item.beside, decision.counterpart)
+
+    def _accept_beside(self, beside: Beside, state: Account) -> None:
+        """Leave the head of the other stream as the unit leaves it; whoever decides on it next must see a new one."""
+        beside.state = state
+        base = self.head_of(beside.stream_id)
+        self.heads[beside.stream_id] = Head(base.customer, state.version, None, state, base.size)
 
     def _follows(self, item: Pending, context: Context) -> bool:
         """Whether a refused event's business key is in flight: then it follows that one instead."""

@@ -18,7 +18,7 @@ from ledger import program as programs
 from ledger.account import STATE_SCHEMA
 from ledger.instants import from_datetime, show
 from ledger.program import ProgramState
-from ledger.records import Posting, Record, customer_stream_id, leaf_hash, program_stream_id
+from ledger.records import FOLLOWS, Posting, Record, customer_stream_id, leaf_hash, program_stream_id
 
 
 class StoredRow(NamedTuple):
@@ -268,6 +268,8 @@ class StreamCheck:
 def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR0911 - one line a type
     """The business key of a record, found from its bytes. Source: docs/EVENTS.md."""
     data = record.data
+    if record.source == FOLLOWS:
+        return None
     match record.type:
         case "customer.signed_up":
             return f"signup:{record.subject}"
@@ -290,6 +292,7 @@ def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR09
 
 _NAMED = {
     "points.redeemed": ("redemption", "redemption_id"),
+    "points.transferred": ("transfer", "transfer_id"),
     "hold.placed": ("hold", "hold_id"),
     "hold.captured": ("capture", "hold_id"),
     "hold.released": ("release", "hold_id"),

@@ -4,7 +4,8 @@ Drawing up follows the decision at once, while what was decided is in the proces
 long after they were decided took twice as long.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -16,17 +17,21 @@ from ledger.errors import RecordTooLarge, Refused
 from ledger.instants import SECOND, show, to_datetime
 from ledger.records import RECORD_BYTES_MAX, Record, leaf_hash, reference_key, source_key
 from ledger.store import HeadRead, HeadToWrite, RecordToAppend, RefusalToKeep, UnitToAppend
-from ledger.waiting import Pending
+from ledger.waiting import Beside, Pending
 
 FRACTION_BYTES = len(".000000")
 """What a stamp with a fraction is longer: a record that fits must still fit when it is stamped again."""
 
 _UNSTAMPED = b""
 
+_Part: TypeAlias = tuple[Record, dict[str, Any], RecordToAppend]
+
 
 def draw_up(item: Pending) -> UnitToAppend:
     """Make the unit of what was decided for a command."""
     reads = [HeadRead(item.stream_id, item.base, None)]
+    if item.beside is not None:
+        reads.append(HeadRead(item.beside.stream_id, item.beside.base, None))
     command = item.command
     if item.refusal is not None and isinstance(command, Command):
         item.unit = UnitToAppend(reads, [], command.source_key, _kept(command, item.refusal))
@@ -42,24 +47,29 @@ def draw_up(item: Pending) -> UnitToAppend:
     return item.unit
 
 
-def stamp(item: Pending, recorded_at: int, prev: bytes | None) -> bytes | None:
-    """Stamp, chain and serialise a drawn-up unit; again wherever it has to be sent again.
+def stamp(item: Pending, recorded_at: int, prev: bytes | None, beside: Beside | None = None) -> bytes | None:
+    """Stamp, chain and serialise what a drawn-up unit writes to its command's stream; again wherever it is sent again.
 
     Args:
         recorded_at: microseconds.
-        prev: hash of the record of its stream before it.
+        prev: hash of the record of that stream before it.
+        beside: stamp what it writes to its other stream instead.
 
     Returns:
-        The hash of its stream's last record after it.
+        The hash of that stream's last record after it.
 
     Raises:
         RecordTooLarge
     """
     unit = item.unit or draw_up(item)
-    unit.reads[0].head_hash = prev
+    parts: Iterable[_Part] = zip(item.records, item.shown, unit.records, strict=True)
+    if item.beside is not None:
+        stream_id = item.stream_id if beside is None else beside.stream_id
+        parts = [part for part in parts if part[2].stream_id == stream_id]
+    unit.reads[0 if beside is None else 1].head_hash = prev
     text = show(recorded_at)
     spare = 0 if recorded_at % SECOND else FRACTION_BYTES
-    for record, shown, drawn in zip(item.records, item.shown, unit.records, strict=True):
+    for record, shown, drawn in parts:
         record.recorded_at = recorded_at
         record.prev = None if prev is None else prev.hex()
         shown["recorded_at"] = text
@@ -69,18 +79,24 @@ def stamp(item: Pending, recorded_at: int, prev: bytes | None) -> bytes | None:
             raise RecordTooLarge(bytes=len(body), bytes_max=RECORD_BYTES_MAX)
         prev = leaf_hash(body)
         drawn.record = body
-    item.hash = prev
+    (beside or item).hash = prev
     return prev
 
 
-def draw_up_head(item: Pending) -> HeadToWrite:
-    """The head that a unit leaves behind, but for its hash and the unit's place in the batch."""
-    record = item.records[-1]
-    state, due_at = b"null", None
-    if not item.for_program:
-        state, due_at = accounts.to_bytes(item.state), item.state.due_at()
+def draw_up_head(item: Pending, beside: Beside | None = None) -> HeadToWrite:
+    """The head that a unit leaves behind, on its other stream where that is given, but for its hash and place in the batch."""
+    if item.for_program:
+        stream_id, customer, version = item.stream_id, item.command.subject, item.records[-1].version
+        return HeadToWrite(stream_id, customer, version, _UNSTAMPED, STATE_SCHEMA, b"null", None, unit=0)
+    state = item.state if beside is None else beside.state
+    stream_id, customer = (
+        (item.stream_id, item.command.subject) if beside is None else (beside.stream_id, beside.customer)
+    )
+    due_at = state.due_at()
     instant = None if due_at is None else to_datetime(due_at)
-    return HeadToWrite(item.stream_id, record.subject, record.version, _UNSTAMPED, STATE_SCHEMA, state, instant, unit=0)
+    return HeadToWrite(
+        stream_id, customer, state.version, _UNSTAMPED, STATE_SCHEMA, accounts.to_bytes(state), instant, unit=0
+    )
 
 
 def _shown(record: Record, item: Pending) -> dict[str, Any]:
@@ -97,8 +113,9 @@ def _shown(record: Record, item: Pending) -> dict[str, Any]:
 def _to_append(record: Record, item: Pending) -> RecordToAppend:
     command = item.command
     own = isinstance(command, Command) and record is item.records[item.own]
+    beside = item.beside
     return RecordToAppend(
-        item.stream_id,
+        item.stream_id if beside is None or record.subject != beside.customer else beside.stream_id,
         record.version,
         command.source_key if own and isinstance(command, Command) else source_key(record.source, record.id),
         None if record.reference is None else reference_key(record.reference),

@@ -11,8 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from ledger import known, store
-from ledger.answers import Answer, receipt
-from ledger.deciding import Command, Context, Decision, NeedsHistory, ProgramDecision, decide, decide_program
+from ledger.answers import Answer, others_of, receipt
+from ledger.deciding import (
+    Command,
+    Context,
+    Counterpart,
+    Decision,
+    NeedsCounterpart,
+    NeedsHistory,
+    ProgramDecision,
+    decide,
+    decide_program,
+)
 from ledger.errors import LedgerError, LimitReached, RecordTooLarge, VersionConflict
 from ledger.heads import Head, read_heads, read_histories
 from ledger.leasing import lent
@@ -111,12 +121,29 @@ async def _decided(
 ) -> Decision:
     if head.error is not None:
         raise head.error
-    try:
-        return decide(head.state, command, context)
-    except NeedsHistory:
-        histories = await read_histories(conn, log_id, [stream_id])
-        await asyncio.sleep(0)
-        return decide(head.state, command, replace(context, history=histories.get(stream_id, [])))
+    while True:
+        try:
+            return decide(head.state, command, context)
+        except NeedsHistory:
+            histories = await read_histories(conn, log_id, [stream_id])
+            await asyncio.sleep(0)
+            context = replace(context, history=histories.get(stream_id, []))
+            if context.counterpart is not None:
+                context = await _beside(conn, log_id, context, context.counterpart.customer)
+        except NeedsCounterpart as needed:
+            context = await _beside(conn, log_id, context, needed.customer)
+
+
+async def _beside(conn: Connection, log_id: int, context: Context, customer: str) -> Context:
+    """With the other customer of an event that concerns two; its records where the first one's were read too."""
+    stream_id = customer_stream_id(context.program, customer)
+    head = (await read_heads(conn, log_id, {stream_id: customer}))[stream_id]
+    if head.error is not None:
+        raise head.error
+    if context.history is None:
+        return replace(context, counterpart=Counterpart(customer, head.state))
+    history = (await read_histories(conn, log_id, [stream_id])).get(stream_id, [])
+    return replace(context, counterpart=Counterpart(customer, head.state, history))
 
 
 def _first_over(decision: Decision, counters: Mapping[str, store.Counter]) -> tuple[str, int, int] | None:
@@ -135,7 +162,8 @@ def _receipt(decision: Decision | ProgramDecision) -> dict[str, Any]:
             raise RecordTooLarge(bytes=len(record.to_bytes()), bytes_max=RECORD_BYTES_MAX)
     own = decision.own % len(records)
     named = [(record.type, record.subject, record.version) for record in records]
-    shown = receipt(STATUS, records[own].to_json(), named, own, 0)
+    objects = [record.to_json() for record in records]
+    shown = receipt(STATUS, objects[own], named, own, 0, others_of(objects, records[own].subject))
     for record in shown["records"]:
         record["position"] = None
     return {**shown, "position": None, "recorded_at": None, "rules": records[own].rules}

@@ -57,22 +57,25 @@ def validated(event_type: str, data: Any, time: int) -> dict[str, Any]:
     return kept
 
 
-def check_customer(customer: str) -> None:
-    """Refuse a subject that is no customer id, or that is personal: it would be hashed for ever.
+def check_customer(customer: str, pointer: str = "/subject") -> None:
+    """Refuse a customer id that is none, or that is personal: it would be hashed for ever.
+
+    Args:
+        pointer: where in the event it stands.
 
     Raises:
         FormError: `malformed` or `personal_identifier`.
     """
     if _PERSONAL.fullmatch(customer):
         raise FormError(
-            "The subject looks like a phone number, an e-mail address or an openid; send an id of your own.",
+            "The customer looks like a phone number, an e-mail address or an openid; send an id of your own.",
             code="personal_identifier",
-            errors=[{"pointer": "/subject", "reason": "personal identifiers may not be customer ids"}],
+            errors=[{"pointer": pointer, "reason": "personal identifiers may not be customer ids"}],
         )
     if not _CUSTOMER_ID.fullmatch(customer):
         raise FormError(
-            "The subject is not a customer id.",
-            errors=[{"pointer": "/subject", "reason": "1 to 128 of A–Z a–z 0–9 . _ ~ : @ -"}],
+            "This is not a customer id.",
+            errors=[{"pointer": pointer, "reason": "1 to 128 of A–Z a–z 0–9 . _ ~ : @ -"}],
         )
 
 
@@ -196,6 +199,10 @@ def _check_adjustment(data: dict[str, Any], _: int) -> None:
         _reject("/points", "an adjustment of 0 changes nothing")
 
 
+def _check_transfer(data: dict[str, Any], _: int) -> None:
+    check_customer(data["to"], "/data/to")
+
+
 def _check_assignment(data: dict[str, Any], time: int) -> None:
     if "until" in data and parse(data["until"]) <= time:
         _reject("/until", "an assignment ends after it begins")
@@ -252,6 +259,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "order.delivered": _check_delivery,
     "points.granted": _check_grant,
     "points.adjusted": _check_adjustment,
+    "points.transferred": _check_transfer,
     "tier.assigned": _check_assignment,
     "account.opened_from": _check_opening,
     "source.declared": _check_declaration,

@@ -7,6 +7,8 @@ from ledger.account import Account, order_of_consumption
 from ledger.instants import NEVER, to_datetime
 from ledger.records import Lot
 
+LOTS_APART_MAX = 100
+
 
 class Free(NamedTuple):
     """A lot and how much of it can be taken."""
@@ -73,6 +75,14 @@ def agreeing(lots: Iterable[Lot], instant: int = 0) -> list[list[Lot]]:
         pending_until = max(lot.available_at, instant)
         groups.setdefault((lot.expires_at, pending_until, lot.reason, _month(lot.granted_at)), []).append(lot)
     return list(groups.values())
+
+
+def in_groups(parts: list[Free]) -> list[list[Free]]:
+    """One lot apart each; of very many, those that agree together, so that a record does not grow beyond its bounds."""
+    if len(parts) <= LOTS_APART_MAX:
+        return [[part] for part in parts]
+    amounts = {part.lot.id: part.amount for part in parts}
+    return [[Free(lot, amounts[lot.id]) for lot in group] for group in agreeing(part.lot for part in parts)]
 
 
 def _month(instant: int) -> int:

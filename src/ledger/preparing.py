@@ -8,12 +8,12 @@ from uuid import UUID
 from ledger import known
 from ledger.answers import Answer
 from ledger.batch import Batch, business_key
-from ledger.deciding import Context, NeedsHistory
+from ledger.deciding import Command, Context, NeedsCounterpart, NeedsHistory
 from ledger.errors import InvariantBroken, StreamUnreadable
-from ledger.heads import Head, HeadCache, ProgramHead, decoded_records, read_heads, read_program, unreadable
+from ledger.heads import HeadCache, ProgramHead, decoded_records, read_heads, read_program, stream_ids, unreadable
 from ledger.records import Record
 from ledger.store import Connection, read_streams
-from ledger.waiting import Advance, Pending
+from ledger.waiting import Beside, Pending
 
 DECIDED_AT_ONCE = 64
 """Decisions taken before others have their turn; the append in flight is still being written to its socket."""
@@ -43,6 +43,7 @@ class Preparer:
         self._log_id = log_id
         self._name = name
         self._program_stream = program_stream
+        self._stream_of = stream_ids(program_stream)
         self.program: ProgramHead | None = None
         self.cache = cache
         self._answer = answer
@@ -91,14 +92,19 @@ class Preparer:
         streams: set[UUID] = set()
         for start in range(0, len(items), DECIDED_AT_ONCE):
             for item in items[start : start + DECIDED_AT_ONCE]:
-                if streams and item.stream_id in streams:
+                if streams and item.touches(streams):
                     late.append(item)
+                    streams.update(item.streams)
                     continue
                 try:
                     batch.decide(item, context)
                 except NeedsHistory:
                     late.append(item)
                     streams.add(item.stream_id)
+                except NeedsCounterpart as needed:
+                    if not await self._decide_beside(conn, batch, item, context, needed.customer, streams):
+                        late.append(item)
+                        streams.update(item.streams)
             batch.draw_up()
             await asyncio.sleep(0)
         deferred = await self._decide_late(conn, batch, late, context) if late else []
@@ -108,6 +114,30 @@ class Preparer:
             await self._spare_the_known(conn, batch, refused, context)
             await known.end_vain_waits(conn, self._log_id, refused)
         return deferred
+
+    async def _decide_beside(
+        self,
+        conn: Connection,
+        batch: Batch,
+        item: Pending,
+        context: Context,
+        customer: str,
+        waited_for: set[UUID],
+    ) -> bool:
+        """Decide a command that concerns another customer too; false where it must wait for histories, its own or others'."""
+        await self._put_beside(conn, batch, item, customer)
+        if item.touches(waited_for):
+            return False
+        try:
+            batch.decide(item, context)
+        except NeedsHistory:
+            return False
+        return True
+
+    async def _put_beside(self, conn: Connection, batch: Batch, item: Pending, customer: str) -> None:
+        """Have the head of the other stream of a command at hand."""
+        item.beside = Beside(customer, self._stream_of(customer))
+        await self._load(conn, batch, [item])
 
     async def _spare_the_known(
         self, conn: Connection, batch: Batch, items: Sequence[Pending], context: Context
@@ -128,55 +158,86 @@ class Preparer:
         missing: dict[UUID, str] = {}
         for item in items:
             stream_id = item.stream_id
+            if item.beside is not None and item.beside.stream_id not in batch.bases:
+                self._want(batch, item.beside.stream_id, item.beside.customer, missing)
             if stream_id in batch.bases or item.for_program:
                 continue
-            head = self._at_hand(batch, item)
-            if head is None:
-                missing[stream_id] = item.command.subject
-            else:
-                batch.bases[stream_id] = head
+            command = item.command
+            # A precondition is about the log as it is now, not as it is remembered.
+            anew = isinstance(command, Command) and command.expected_version is not None
+            self._want(batch, stream_id, command.subject, missing, anew=anew)
         if missing:
             batch.bases.update(await read_heads(conn, self._log_id, missing))
 
-    def _at_hand(self, batch: Batch, item: Pending) -> Head | None:
-        if batch.below is not None:
-            head = batch.below.heads.get(item.stream_id)
-            if head is not None:
-                return head
-        command = item.command
-        if isinstance(command, Advance) or command.expected_version is None:
-            return self.cache.get(item.stream_id)
-        return None  # a precondition is about the log as it is now, not as it is remembered
+    def _want(
+        self, batch: Batch, stream_id: UUID, customer: str, missing: dict[UUID, str], *, anew: bool = False
+    ) -> None:
+        """Take a head that is in flight or remembered, or note that it is to be read."""
+        head = None if batch.below is None else batch.below.heads.get(stream_id)
+        if head is None and not anew:
+            head = self.cache.get(stream_id)
+        if head is None:
+            missing[stream_id] = customer
+        else:
+            batch.bases[stream_id] = head
 
     async def _decide_late(
         self, conn: Connection, batch: Batch, items: list[Pending], context: Context
     ) -> list[Pending]:
         """Decide what needs its stream's records, reading them once for all."""
         chosen = _within_bounds(batch, items)
-        stored = await read_streams(conn, self._log_id, chosen)
         histories: dict[UUID, list[Record]] = {}
-        for stream_id in chosen:
+        await self._read_histories(conn, batch, chosen, histories)
+        deferred: list[Pending] = []
+        waited_for: set[UUID] = set()
+        for item in items:
+            ready = chosen.issuperset(item.streams) and not item.touches(waited_for)
+            if not (ready and await self._decide_with_history(conn, batch, item, context, histories, waited_for)):
+                deferred.append(item)
+                waited_for.update(item.streams)
+        return deferred
+
+    async def _decide_with_history(
+        self,
+        conn: Connection,
+        batch: Batch,
+        item: Pending,
+        context: Context,
+        histories: dict[UUID, list[Record]],
+        waited_for: set[UUID],
+    ) -> bool:
+        """Decide with the streams' records; false where it turns out to concern a customer whose turn has not come."""
+        beside = None if item.beside is None else histories.setdefault(item.beside.stream_id, [])
+        try:
+            batch.decide(item, replace(context, history=histories.setdefault(item.stream_id, [])), beside)
+        except NeedsCounterpart as needed:
+            await self._put_beside(conn, batch, item, needed.customer)
+            if item.touches(waited_for):
+                return False
+            await self._read_histories(conn, batch, set(item.streams) - histories.keys(), histories)
+            return await self._decide_with_history(conn, batch, item, context, histories, waited_for)
+        if item.refusal is None:
+            for stream_id in item.streams:
+                histories[stream_id].extend(item.records_on(stream_id))
+        return True
+
+    async def _read_histories(
+        self, conn: Connection, batch: Batch, stream_ids: set[UUID], histories: dict[UUID, list[Record]]
+    ) -> None:
+        stored = await read_streams(conn, self._log_id, stream_ids)
+        for stream_id in stream_ids:
             try:
                 written = await decoded_records(stored.get(stream_id, []))
                 histories[stream_id] = _joined(written, batch, stream_id)
             except StreamUnreadable as error:
                 batch.bases[stream_id].error = unreadable(error)
-        for item in items:
-            if item.stream_id in chosen:
-                self._decide_with_history(batch, item, context, histories.get(item.stream_id, []))
-        return [item for item in items if item.stream_id not in chosen]
-
-    def _decide_with_history(self, batch: Batch, item: Pending, context: Context, history: list[Record]) -> None:
-        batch.decide(item, replace(context, history=history))
-        if item.refusal is None:
-            history.extend(item.records)
 
 
 def _within_bounds(batch: Batch, items: Iterable[Pending]) -> set[UUID]:
     """Streams whose histories fit into one batch; the first one always does."""
     chosen: set[UUID] = set()
     room = HISTORY_RECORDS_MAX
-    for stream_id in dict.fromkeys(item.stream_id for item in items):
+    for stream_id in dict.fromkeys(stream_id for item in items for stream_id in item.streams):
         room -= batch.head_of(stream_id).version
         if room < 0 and chosen:
             break

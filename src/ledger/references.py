@@ -18,6 +18,7 @@ _NUMBERED = {
 
 _NAMED = {
     "points.redeemed": ("redemption", "redemption_id"),
+    "points.transferred": ("transfer", "transfer_id"),
     "hold.placed": ("hold", "hold_id"),
     "hold.captured": ("capture", "hold_id"),
     "hold.released": ("release", "hold_id"),

@@ -1,4 +1,4 @@
-"""Named noes of what a customer holds: coupons, packages, membership. The others, and their order, stand in `errors.py`."""
+"""Named noes of what a customer holds or gives on: coupons, packages, membership, transfers. The others stand in `errors.py`."""
 
 from ledger.errors import PurchaseUnknown, Refused
 
@@ -157,3 +157,39 @@ class MembershipPauseNotAllowed(Refused):
     """The plan lets no days be paused, or all of them have been."""
 
     code = "membership_pause_not_allowed"
+
+
+class TransferNotAllowed(Refused):
+    """The rules let customers transfer nothing to each other."""
+
+    code = "transfer_not_allowed"
+
+
+class TransferToSelf(Refused):
+    """Sender and receiver are one customer."""
+
+    code = "transfer_to_self"
+
+
+class ReceiverUnknown(Refused):
+    """The receiver has no record yet; nothing was taken."""
+
+    code = "receiver_unknown"
+
+
+class ReceiverClosed(Refused):
+    """The receiver's account is closed; nothing was taken."""
+
+    code = "receiver_closed"
+
+
+class ReceiverFrozen(Refused):
+    """The receiver may not earn at that time; nothing was taken."""
+
+    code = "receiver_frozen"
+
+
+class TransferLimitReached(Refused):
+    """More would be transferred at once, or on one day, than the rules allow, or less than they ask for."""
+
+    code = "transfer_limit_reached"

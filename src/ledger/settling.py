@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from ledger import known, store
-from ledger.answers import Answer, Unwritable, receipt
+from ledger.answers import Answer, Unwritable, others_of, receipt
 from ledger.batch import Batch, kind_of
 from ledger.deciding import Command
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, LimitReached
@@ -55,7 +55,7 @@ class Settler:
             if isinstance(outcome, Appended):
                 self._recorded.append((item, outcome.position or 0))
                 continue
-            failed.add(item.stream_id)
+            failed.update(item.streams)
             if isinstance(outcome, Exists):
                 existing.append(item)
             elif isinstance(outcome, LedgerError):
@@ -166,8 +166,8 @@ class Settler:
         self.again(item for item in stale if item.staleness <= STALE_MAX)
 
     def _settle_unwritten(self, batch: Batch, failed: set[UUID]) -> None:
-        certain = [item for item in batch.unwritten if item.stream_id not in failed]
-        self.again(item for item in batch.unwritten if item.stream_id in failed)
+        certain = [item for item in batch.unwritten if not item.touches(failed)]
+        self.again(item for item in batch.unwritten if item.touches(failed))
         unsure = [item for item in certain if _may_be_known(item)]
         for item in certain:
             if not _may_be_known(item):
@@ -213,7 +213,8 @@ def _answer(item: Pending, position: int) -> Answer:
         return Answer()
     records = [(record.type, record.subject, record.version) for record in item.records]
     own = item.own % len(records)
-    return Answer(receipt("recorded", item.shown[own], records, own, position))
+    others = [] if item.beside is None else others_of(item.shown, item.shown[own]["subject"])
+    return Answer(receipt("recorded", item.shown[own], records, own, position, others))
 
 
 def _note_limit(item: Pending, outcome: store.Outcome) -> None:

@@ -5,7 +5,17 @@ from dataclasses import replace
 
 from ledger import account as accounts
 from ledger.account import Account
-from ledger.deciding import Command, Context, Decision, NeedsHistory, advance, decide, decide_program
+from ledger.deciding import (
+    Command,
+    Context,
+    Counterpart,
+    Decision,
+    NeedsCounterpart,
+    NeedsHistory,
+    advance,
+    decide,
+    decide_program,
+)
 from ledger.errors import FixedAtCreation, LimitReached
 from ledger.program import ProgramState
 from ledger.records import PROGRAM_TYPES, Record
@@ -79,8 +89,10 @@ class Trial:
     def _take(self, customer: str, decision: Decision) -> list[Record]:
         for record in decision.records:
             record.recorded_at = self.now
+            self.histories.setdefault(record.subject, []).append(record)
+            if record.subject != customer and decision.counterpart is not None:
+                self.accounts[record.subject] = decision.counterpart
         self.accounts[customer] = decision.account
-        self.histories.setdefault(customer, []).extend(decision.records)
         return decision.records
 
     def _within_limits(self, account: Account, command: Command) -> Decision:
@@ -105,8 +117,17 @@ class Trial:
         return None
 
     def _with_history(self, customer: str, context: Context, decided: Callable[[Context], Decision]) -> Decision:
-        """As the writer does: on the head, and again with the stream's records where they are asked for."""
-        try:
-            return decided(context)
-        except NeedsHistory:
-            return decided(replace(context, history=self.histories.get(customer, [])))
+        """As the writer does: on the head, and again with the records, or the other customer, where they are asked for."""
+        while True:
+            try:
+                return decided(context)
+            except NeedsHistory:
+                context = replace(context, history=self.histories.get(customer, []))
+                if context.counterpart is not None:
+                    context = replace(context, counterpart=self._counterpart(context.counterpart.customer))
+            except NeedsCounterpart as needed:
+                context = replace(context, counterpart=self._counterpart(needed.customer))
+
+    def _counterpart(self, customer: str) -> Counterpart:
+        account = self.accounts.get(customer) or accounts.empty()
+        return Counterpart(customer, account, self.histories.get(customer, []))

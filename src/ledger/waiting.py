@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -54,6 +54,18 @@ class Ticket:
 
 
 @dataclass(slots=True, eq=False)
+class Beside:
+    """The other stream of a command that concerns two customers: what was decided there; see `Pending`."""
+
+    customer: str
+    stream_id: UUID
+    base: int = 0
+    state: Any = None
+    head: HeadToWrite | None = None
+    hash: bytes | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Pending:
     """One command from its arrival to its answer, with what was last decided for it.
 
@@ -72,6 +84,7 @@ class Pending:
         base: version of its stream that was read.
         unit, shown, head: what is sent, its records as JSON objects, the head it leaves behind if it is its stream's last.
         hash: of its last record, once stamped.
+        beside: the other stream, where it concerns two customers; its records stand among `records`.
     """
 
     command: Command | Advance
@@ -99,6 +112,25 @@ class Pending:
     hash: bytes | None = None
     shown: Sequence[dict[str, Any]] = ()
     head: HeadToWrite | None = None
+    beside: Beside | None = None
+
+    @property
+    def streams(self) -> tuple[UUID, ...]:
+        """The streams whose heads its decision read."""
+        return (self.stream_id,) if self.beside is None else (self.stream_id, self.beside.stream_id)
+
+    def touches(self, streams: Container[UUID]) -> bool:
+        """Whether its decision read the head of one of these."""
+        return self.stream_id in streams or (self.beside is not None and self.beside.stream_id in streams)
+
+    def records_on(self, stream_id: UUID) -> list[Record]:
+        """Its records on one stream."""
+        if self.beside is None:
+            return list(self.records) if stream_id == self.stream_id else []
+        if stream_id not in self.streams:
+            return []
+        customer = self.beside.customer
+        return [record for record in self.records if (record.subject == customer) == (stream_id != self.stream_id)]
 
     def follow(self, other: Pending) -> None:
         """Let another command wait for this one's outcome."""
@@ -110,6 +142,8 @@ class Pending:
         self.records = self.shown = self.counters = ()
         self.own = -1
         self.state = self.refusal = self.error = self.unit = self.hash = self.head = None
+        if self.beside is not None:
+            self.beside = Beside(self.beside.customer, self.beside.stream_id)
 
 
 class Waiting:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ledger.instants import MINUTE, parse
 from tests.builders import Event, event
+from tests.decisions.refusals_of_together import TOGETHER_TABLES
 
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
@@ -11,6 +12,7 @@ NOW = "2026-06-01T12:00"
 TILL = {"source": "/till", "store": "S", "currency": "CNY"}
 
 STANDING_TABLES: dict[str, tuple[Event, list[tuple[str, dict[str, Any]]]]] = {
+    **TOGETHER_TABLES,
     "customer.frozen": (
         event("customer.frozen", FAR_AHEAD, what="nothing", until="2026-05-02T00:00:00Z"),
         [

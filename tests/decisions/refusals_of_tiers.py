@@ -9,7 +9,7 @@ FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
 TOO_OLD = "2026-01-10T00:00"
 
 TIERS = {"window": {"kind": "lifetime"}, "levels": [{"name": "gold", "rank": 1, "qualifies": {"orders": 100}}]}
-BLOCKS = {"coupons": COUPON_KINDS, "packages": PACKAGE_KINDS, "membership": PLANS, "tiers": TIERS}
+BLOCKS = {"coupons": COUPON_KINDS, "packages": PACKAGE_KINDS, "membership": PLANS, "tiers": TIERS, "transfers": {}}
 """What the rules have besides what earns."""
 
 TIER_TABLES = {

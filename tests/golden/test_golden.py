@@ -121,10 +121,12 @@ def test_an_older_log_written_again_is_the_present_schema():
 
 
 FAMILIES = ("customer.signed_up", "account.opened_from", "purchase.", "order.", "points.")
+CAME_LATER = {"points.transferred"}
 
 
 def test_every_type_of_a_customers_stream_it_was_written_for_is_in_it():
-    assert {record.type for record in records_of(SCHEMA)} == {kind for kind in TYPES if kind.startswith(FAMILIES)}
+    there_were = {kind for kind in TYPES if kind.startswith(FAMILIES)} - CAME_LATER
+    assert {record.type for record in records_of(SCHEMA)} == there_were
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ledger.account import Account
 from ledger.deciding import coupons, membership, packages
-from ledger.deciding.command import Command, Context, Decision, NeedsHistory, instant_of, told_after
+from ledger.deciding.command import Command, Context, Counterpart, Decision, NeedsCounterpart, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
@@ -21,11 +21,23 @@ from ledger.deciding.standing import check_standing, closed, frozen, unfreeze_wh
 from ledger.deciding.stored import load_refunded, loaded, spent
 from ledger.deciding.tiers import falls_due, follows_at_once, tier_assigned
 from ledger.deciding.trade import delivered, purchase
+from ledger.deciding.transfers import transferred
 from ledger.deciding.unit import FALLS_DUE, FOLLOWS_AT_ONCE, Unit
 from ledger.errors import NotPermitted
 from ledger.instants import DAY
 
-__all__ = ["Command", "Context", "Decision", "NeedsHistory", "ProgramDecision", "advance", "decide", "decide_program"]
+__all__ = [
+    "Command",
+    "Context",
+    "Counterpart",
+    "Decision",
+    "NeedsCounterpart",
+    "NeedsHistory",
+    "ProgramDecision",
+    "advance",
+    "decide",
+    "decide_program",
+]
 
 _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "customer.signed_up": signed_up,
@@ -37,6 +49,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.redeemed": redeemed,
     "points.redemption_reversed": redemption_reversed,
     "points.adjusted": adjusted,
+    "points.transferred": transferred,
     "tier.assigned": tier_assigned,
     "account.opened_from": opened_from,
     "hold.placed": placed,
@@ -85,6 +98,7 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
         FormError: `time_in_future`.
         NotPermitted: older than the rules allow without the scope `backdate`.
         NeedsHistory: decide again with the stream's records.
+        NeedsCounterpart: decide again with the other customer's account.
         Refused: a named no; nothing is changed.
     """
     instant = instant_of(command, context)
@@ -96,9 +110,7 @@ def decide(account: Account, command: Command, context: Context) -> Decision:
             backdate_days=rules.document.backdate_days,
         )
     unit = Unit(account, context, command.subject, instant, rules)
-    unit.advance(instant)
-    if unit.late and "holds" in unit.account.parts and told_after(context, instant):
-        unit.advance(context.now)  # what a hold frees meanwhile counts whether or not the clock has written it
+    unit.begin()
     if unit.account.parts:
         check_standing(unit, command)
     return _FAMILIES[command.type](unit, command)

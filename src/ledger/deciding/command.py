@@ -52,6 +52,7 @@ class Context:
         now: the writer's clock, microseconds; no decision asks a clock of its own.
         state: the program's own state: rules and places.
         history: all records of the customer's stream in order of version, or None where they were not read.
+        counterpart: the other customer of an event that concerns two, where it was read.
         used_up: counters that have no room for what this command was to add: decide without.
     """
 
@@ -60,6 +61,16 @@ class Context:
     state: ProgramState
     history: list[Record] | None = None
     used_up: frozenset[str] = frozenset()
+    counterpart: "Counterpart | None" = None
+
+
+@dataclass(slots=True)
+class Counterpart:
+    """The other customer of an event that concerns two: the head of its stream, and its records where they were read."""
+
+    customer: str
+    account: Account
+    history: list[Record] | None = None
 
 
 @dataclass(slots=True)
@@ -71,17 +82,31 @@ class Decision:
     Attributes:
         own: which record is the event's own; after it comes only what follows from it at once.
         counters: what the unit adds to sums across customers: name, amount, and the limit that must hold (None = any).
+        counterpart: the other customer's account after the unit, where it has records on both streams.
     """
 
     records: list[Record]
     account: Account
     own: int = -1
     counters: Sequence[tuple[str, int, int | None]] = ()
+    counterpart: Account | None = None
 
     @property
     def state(self) -> Account:
         """The account, under the name every decision has for what it leaves."""
         return self.account
+
+    def joined(self, half: "Decision") -> "Decision":
+        """This unit and the other customer's half of it as one.
+
+        What fell due on the other stream comes first, its half of the event after the event's own record: so the last record
+        that does not follow from another is the event's own, as in every unit.
+        """
+        fell_due = half.own % len(half.records)
+        after = half.records[fell_due:]
+        records = [*half.records[:fell_due], *self.records, *after]
+        counters = [*self.counters, *half.counters]
+        return Decision(records, self.account, self.own - len(after), counters, half.account)
 
 
 def told_after(context: Context, instant: int) -> bool:
@@ -100,7 +125,15 @@ def told_after(context: Context, instant: int) -> bool:
 
 
 class NeedsHistory(Exception):
-    """The decision needs the stream's records; decide again with `Context.history`."""
+    """The decision needs the records of the streams it concerns; decide again with the `history` of each."""
+
+
+class NeedsCounterpart(Exception):
+    """The decision concerns another customer too; decide again with `Context.counterpart`."""
+
+    def __init__(self, customer: str) -> None:
+        self.customer = customer
+        super().__init__(customer)
 
 
 def instant_of(command: Command, context: Context) -> int:

@@ -16,14 +16,13 @@ from ledger.deciding.using import count_money, find_use, money_counter, named, t
 from ledger.errors import CaptureExceedsHold, HoldEnded, HoldUnknown, TooManyHolds
 from ledger.history_value import Held
 from ledger.instants import show
-from ledger.lots import Free, agreeing, chosen, total
+from ledger.lots import Free, chosen, in_groups, total
 from ledger.parts.holds import NAME
 from ledger.records import Lot, Posting
 
 COUPON = "coupon"
 
 HOLDS_MAX = 100
-LOTS_APART_MAX = 100
 
 
 class Hold(NamedTuple):
@@ -62,7 +61,7 @@ def placed(unit: Unit, command: Command) -> Decision:
         found = find_stored(unit, data["currency"], data["amount"])
         derived["consumption"] = unit.rules.document.stored_value.consumption
     for asset, parts in found:
-        for group in _groups(parts):
+        for group in in_groups(parts):
             _set_aside(unit, asset, group)
     return unit.finish(command, reference=f"hold:{data['hold_id']}", derived=derived)
 
@@ -211,14 +210,6 @@ def _back_of(coupon: dict[str, Any], instant: int) -> dict[str, Any]:
 
 def _count(unit: Unit, coupon: dict[str, Any], amount: int) -> None:
     count_money(unit, terms(unit, coupon["kind"], coupon["rules"]), amount)
-
-
-def _groups(parts: list[Free]) -> list[list[Free]]:
-    """One lot apart each; of very many, those that agree together, so that the record does not grow beyond its bounds."""
-    if len(parts) <= LOTS_APART_MAX:
-        return [[part] for part in parts]
-    amounts = {part.lot.id: part.amount for part in parts}
-    return [[Free(lot, amounts[lot.id]) for lot in group] for group in agreeing(part.lot for part in parts)]
 
 
 def _set_aside(unit: Unit, asset: str, parts: list[Free]) -> None:

@@ -14,7 +14,9 @@ from ledger.parts.standing import NAME, is_frozen, parts_of
 from ledger.records import Lot, Posting
 
 GIVES = frozenset({"points.granted", "coupon.issued", "referral.rewarded"})
-SPENDS = frozenset({"points.redeemed", "stored_value.spent", "coupon.redeemed", "package.used", "hold.placed"})
+SPENDS = frozenset(
+    {"points.redeemed", "points.transferred", "stored_value.spent", "coupon.redeemed", "package.used", "hold.placed"}
+)
 PAYS = frozenset({"points", "stored_value", "coupon"})
 """Tenders that spend what is on the account, unless they name what has been spent already."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
-from ledger.deciding.command import DUE, Command, Context, Decision, NeedsHistory
+from ledger.deciding.command import DUE, Command, Context, Decision, NeedsHistory, told_after
 from ledger.deciding.expiring import expiries, expiry_reversal
 from ledger.deciding.numbering import due_id, renumbered
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
@@ -36,6 +36,7 @@ class Unit:
         notes: of the event's own record, so far.
         counters: what the event's own record adds to sums across customers: name, amount, limit.
         counters_beside: what the unit's other records add; each says so itself.
+        other, half: the unit in the making on the other customer's stream, and that customer's half of this one.
     """
 
     def __init__(self, account: Account, context: Context, subject: str, instant: int, rules: RuleVersion) -> None:
@@ -50,6 +51,8 @@ class Unit:
         self.notes: list[dict[str, Any]] = []
         self.counters: list[tuple[str, int, int | None]] = []
         self.counters_beside: list[tuple[str, int, int | None]] = []
+        self.other: Unit | None = None
+        self.half: Decision | None = None
         self._taken: dict[str, int] = {}
         self._covered: dict[str, int] = {}
         self._reversals: dict[str, int] = {}
@@ -76,6 +79,12 @@ class Unit:
         if self._timeline is None:
             self._timeline = Timeline([*self.history, *self.records])
         return self._timeline
+
+    def begin(self) -> None:
+        """Write what fell due by the event's instant; what a hold frees meanwhile counts whether or not the clock wrote it."""
+        self.advance(self.instant)
+        if self.late and "holds" in self.account.parts and told_after(self.context, self.instant):
+            self.advance(self.context.now)
 
     def advance(self, until: int) -> None:
         """Write what falls due by an instant, each at its own.
@@ -191,7 +200,8 @@ class Unit:
         before = len(self.records)
         for follow in FOLLOWS_AT_ONCE:
             follow(self, own)
-        return Decision(self.records, self.account, before - 1 - len(self.records), self.all_counters)
+        decision = Decision(self.records, self.account, before - 1 - len(self.records), self.all_counters)
+        return decision if self.half is None else decision.joined(self.half)
 
     @property
     def all_counters(self) -> list[tuple[str, int, int | None]]:

@@ -23,6 +23,7 @@ from ledger.rules.stacking import Misfit, Stacking, check_rules
 from ledger.rules.stored import StoredValue
 from ledger.rules.tenders import Tenders
 from ledger.rules.tiers import EventGrowth, PurchaseGrowth, Tiers
+from ledger.rules.transfers import Transfers
 from ledger.rules.valuation import Valuation
 
 
@@ -66,6 +67,7 @@ class RulesDocument(Part):
     tenders: Tenders = Tenders()
     referral: Referral | None = None
     tiers: Tiers | None = None
+    transfers: Transfers | None = None
     valuation: tuple[Valuation, ...] = ()
     closing: Closing = Closing()
     backdate_days: int = Field(45, ge=0, le=36_600, strict=True)

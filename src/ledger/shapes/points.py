@@ -62,9 +62,21 @@ class PointsAdjusted(TypedDict):
     ticket: NotRequired[Text]
 
 
+@with_config(CLOSED)
+class PointsTransferred(TypedDict):
+    """`points.transferred`: from the subject to another customer of the program, all or nothing."""
+
+    transfer_id: Text
+    points: Positive
+    to: Text
+    note: NotRequired[LongText]
+    place: NotRequired[Place]
+
+
 SHAPES: dict[str, Any] = {
     "points.granted": PointsGranted,
     "points.redeemed": PointsRedeemed,
     "points.redemption_reversed": RedemptionReversed,
     "points.adjusted": PointsAdjusted,
+    "points.transferred": PointsTransferred,
 }
