@@ -3,13 +3,13 @@
 from typing import Any
 
 
-def _event(number: int, event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+def _event(number: int, event_type: str, data: dict[str, Any], subject: str = "c-1001") -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": f"5f0c42{number:02d}",
         "source": "/pos/sz-001",
         "type": event_type,
-        "subject": "c-1001",
+        "subject": subject,
         "time": f"2026-11-21T11:{number:02d}:00+08:00",
         "data": data,
     }
@@ -42,6 +42,49 @@ RULES: dict[str, Any] = {
     ],
 }
 
+_OPENING: dict[str, Any] = {
+    "system": "old-crm",
+    "cutover_at": "2026-01-01T00:00:00+08:00",
+    "lots": [
+        {
+            "asset": "points",
+            "amount": 320,
+            "granted_at": "2025-06-01T00:00:00+08:00",
+            "expires_at": "2028-07-01T00:00:00+08:00",
+            "reason": "purchase",
+        },
+        {
+            "asset": "stored.principal:CNY",
+            "amount": 40000,
+            "granted_at": "2025-06-01T00:00:00+08:00",
+            "reason": "load",
+        },
+    ],
+    "history": {
+        "signed_up_at": "2019-03-01T10:00:00+08:00",
+        "first_order_at": "2019-03-08T12:00:00+08:00",
+        "last_order_at": "2025-12-30T18:00:00+08:00",
+        "orders": 41,
+        "spend": {"CNY": 523400},
+    },
+    "coupons": [
+        {
+            "coupon_id": "T-881",
+            "kind": "tea_10",
+            "issued_at": "2025-12-20T00:00:00+08:00",
+            "expires_at": "2028-02-01T00:00:00+08:00",
+        }
+    ],
+    "membership": {
+        "membership_id": "V-17",
+        "plan": "vip",
+        "start": "2025-08-01T00:00:00+08:00",
+        "end": "2028-08-01T00:00:00+08:00",
+        "price": 36500,
+        "currency": "CNY",
+    },
+}
+
 EVENTS: dict[str, dict[str, Any]] = {
     "coupon": _event(1, "coupon.issued", {"coupon_id": "C-1", "kind": "tea_10", "code": "TEA-7K3M"}),
     "coupon_use": _event(
@@ -59,5 +102,6 @@ EVENTS: dict[str, dict[str, Any]] = {
     "pause": _event(10, "membership.paused", {"membership_id": "M-1", "reason": "travels"}),
     "resumption": _event(11, "membership.resumed", {"membership_id": "M-1"}),
     "cancellation": _event(12, "membership.cancelled", {"membership_id": "M-1", "reason": "moved away"}),
+    "opening": _event(13, "account.opened_from", _OPENING, subject="c-0042"),
 }
 """In an order in which all of them are recorded."""

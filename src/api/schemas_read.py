@@ -110,6 +110,10 @@ _STANDING = shape(
     },
     {"closed": shape("The end of the account.", {"at": _INSTANT, "reason": _TEXT})},
 )
+_OPENED_FROM = shape(
+    "A system the customer was taken over from, and how many parts came of it.",
+    {"system": _TEXT, "cutover_at": _INSTANT, "parts": _COUNT},
+)
 _MISSING: Schema = {"type": "object", "description": "What is missing by measure; under `any` the ways there are."}
 _TIER = shape(
     "Where the customer stands, and the way on; null in a program without tiers.",
@@ -178,6 +182,7 @@ READ: dict[str, Schema] = {
             "membership": _MEMBERSHIP,
             "referral": _REFERRAL,
             "standing": _STANDING,
+            "opened_from": list_of(_OPENED_FROM),
         },
     ),
     "Page": shape(

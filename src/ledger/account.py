@@ -16,7 +16,7 @@ from ledger.instants import NEVER, parse, show
 from ledger.parts import BY_NAME, BY_TYPE
 from ledger.records import Debt, Lot, Posting, Record, lot_to_json
 
-STATE_SCHEMA = 3
+STATE_SCHEMA = 4
 """Number of this fold. A head that carries another is folded again from its records."""
 
 OPEN_LOTS_MAX = 2_000
@@ -372,11 +372,11 @@ def _opened(totals: Totals, data: dict[str, Any], _: dict[str, Any], __: int) ->
     history = data.get("history")
     if not history:
         return
-    totals.orders += history.get("orders", 0)
+    first, last = history.get("first_order_at"), history.get("last_order_at")
+    totals.orders += history.get("orders", len({first, last} - {None}))  # an instant of an order tells of one
     for currency, amount in history.get("spend", {}).items():
         _add(totals.gross, currency, amount)
         _add(totals.net, currency, amount)
-    first, last = history.get("first_order_at"), history.get("last_order_at")
     if first or last:
         _widen(totals, parse(first or last), parse(last or first))
 

@@ -5,20 +5,25 @@ An accepted event's `data` is what validation gives back, so two posts that mean
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ledger.errors import FormError
-from ledger.instants import parse
+from ledger.instants import DAY, parse, show
 from ledger.shapes import SHAPES
 
 __all__ = ["SHAPES", "check_customer", "milli", "validated"]
 
 _CUSTOMER_ID = re.compile(r"[A-Za-z0-9._~:@-]{1,128}")
 _PERSONAL = re.compile(r"(\+?86)?1[3-9]\d{9}|\+\d.*|.*@.*\..*|o[A-Za-z0-9_-]{27}", re.ASCII | re.DOTALL)
+
+TAKEN_OVER = ("history", "tier", "coupons", "membership")
+"""What an opening may bring besides lots."""
+
+AFTER_CUTOVER = "granted_after_cutover"
 
 _ADAPTERS: dict[str, TypeAdapter[dict[str, Any]]] = {name: TypeAdapter(shape) for name, shape in SHAPES.items()}
 
@@ -209,18 +214,56 @@ def _check_assignment(data: dict[str, Any], time: int) -> None:
 
 
 def _check_opening(data: dict[str, Any], time: int) -> None:
-    for place, lot in enumerate(data["lots"]):
-        if parse(lot["granted_at"]) > time:
-            _reject(f"/lots/{place}/granted_at", "a lot is granted before it is taken over")
-        if "expires_at" in lot and parse(lot["expires_at"]) <= time:
-            _reject(f"/lots/{place}/expires_at", "a lot that is gone cannot be taken over", "expires_before_grant")
-    if not data["lots"] and "history" not in data:
-        _reject("/lots", "nothing is taken over: neither lots nor history")
+    """What is taken over was there at the cut-over, and is there still when it is taken over."""
+    if not data["lots"] and not any(block in data for block in TAKEN_OVER):
+        _reject("/lots", f"nothing is taken over: neither lots nor any of {', '.join(TAKEN_OVER)}")
+    cutover = min(parse(data["cutover_at"]), time)
+    _check_each_taken_over("/lots", data["lots"], "granted_at", cutover, time)
+    _check_history(data.get("history", {}), cutover)
+    tier = data.get("tier", {})
+    if "since" in tier and parse(tier["since"]) > cutover:
+        _reject("/tier/since", "a tier is held since before the cut-over", AFTER_CUTOVER)
+    if "review_at" in tier and parse(tier["review_at"]) <= time:
+        _reject("/tier/review_at", "a tier is reviewed after it is taken over")
+    coupons = data.get("coupons", ())
+    if len({coupon["coupon_id"] for coupon in coupons}) != len(coupons):
+        _reject("/coupons", "two coupons have the same id")
+    _check_each_taken_over("/coupons", coupons, "issued_at", cutover, time)
+    if "membership" in data:
+        _check_membership_taken_over(data["membership"], cutover, time)
+
+
+def _check_each_taken_over(pointer: str, each: Iterable[dict[str, Any]], since: str, cutover: int, time: int) -> None:
+    for place, one in enumerate(each):
+        if parse(one[since]) > cutover:
+            _reject(f"{pointer}/{place}/{since}", "what is taken over was there before the cut-over", AFTER_CUTOVER)
+        if "expires_at" in one and parse(one["expires_at"]) <= time:
+            _reject(f"{pointer}/{place}/expires_at", "what is gone cannot be taken over", "expires_before_grant")
+
+
+def _check_history(history: dict[str, Any], cutover: int) -> None:
+    if history.get("orders") == 0 and ("first_order_at" in history or "last_order_at" in history):
+        _reject("/history/orders", "there is an instant of an order, so there were orders")
+    for name in ("signed_up_at", "first_order_at", "last_order_at"):
+        if name in history and parse(history[name]) > cutover:
+            _reject(f"/history/{name}", "history lies before the cut-over", AFTER_CUTOVER)
+    for place, day in enumerate(history.get("counted", ())):
+        if day["on"] > show(cutover + DAY)[:10]:
+            _reject(f"/history/counted/{place}/on", "history lies before the cut-over", AFTER_CUTOVER)
+
+
+def _check_membership_taken_over(membership: dict[str, Any], cutover: int, time: int) -> None:
+    if ("price" in membership) != ("currency" in membership):
+        _reject("/membership/currency", "a price has a currency, and a currency a price")
+    if parse(membership["start"]) > cutover:
+        _reject("/membership/start", "a membership begins before the cut-over", AFTER_CUTOVER)
+    if parse(membership["end"]) <= time:
+        _reject("/membership/end", "a membership that is over cannot be taken over", "expires_before_grant")
 
 
 def _check_coupon(data: dict[str, Any], time: int) -> None:
-    if data["coupon_id"].startswith("membership:"):
-        _reject("/coupon_id", "the coupons of a bundle are named so")
+    if data["coupon_id"].startswith(("membership:", "opening:")):
+        _reject("/coupon_id", "the coupons of a bundle, and those taken over, are named so")
     if "expires_at" in data and parse(data["expires_at"]) <= time:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
 

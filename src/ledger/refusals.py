@@ -1,6 +1,24 @@
-"""Named noes of what a customer holds or gives on: coupons, packages, membership, transfers. The others stand in `errors.py`."""
+"""Named noes of openings, coupons, packages, membership, transfers. The others, and their order, stand in `errors.py`."""
 
 from ledger.errors import PurchaseUnknown, Refused
+
+
+class AlreadyLive(Refused):
+    """The customer was taken over from this system at another cut-over already."""
+
+    code = "already_live"
+
+
+class AlreadyTakenOver(Refused):
+    """This was taken over from that system already, with another part."""
+
+    code = "already_taken_over"
+
+
+class CouponUsesExceeded(Refused):
+    """More uses would be taken over than a coupon of this kind has."""
+
+    code = "coupon_uses_exceeded"
 
 
 class CouponKindUnknown(Refused):

@@ -21,6 +21,9 @@ from ledger.rules.tiers import Condition, Level, Tiers
 RUNS_MAX = 500
 """Runs of records that evidence names; a customer with more has the rest counted."""
 
+TAKEN_OVER = "taken_over"
+"""What brought a tier that came from another system."""
+
 Change = dict[str, Any]
 
 
@@ -95,6 +98,23 @@ def assigned(part: Part, version: RuleVersion, at: int, *, level: Level, until: 
     return _Seen(part, version, at).change("assigned", level, None, reason=reason, until=until)
 
 
+def taken_over(part: Part, version: RuleVersion, at: int, *, level: Level, said: dict[str, Any], system: str) -> Change:
+    """The tier a customer had in another system, and its review there.
+
+    Months are counted from that review on, or from the day the tier is held since; at the review the values decide.
+
+    Args:
+        said: `tier`, and where they are known `since` and `review_at`.
+    """
+    since = parse(said.get("since", show(at)))
+    review_at = said.get("review_at")
+    anchor = version.document.business_date(since if review_at is None else parse(review_at))
+    seen = _Seen(part, version, at)
+    change = seen.change("assigned", level, None, reason=f"opening:{system}", anchor=anchor)
+    review = {} if review_at is None else {"review_at": review_at}
+    return {**change, "since": show(since), "by": TAKEN_OVER, **review}
+
+
 def show_tier(part: Part, version: RuleVersion, instant: int) -> dict[str, Any] | None:
     """The tier as a reader sees it, with the way to the next and to keeping it; None where the program has no tiers."""
     tiers = version.document.tiers
@@ -155,11 +175,12 @@ class _Seen:
         reason: str | None = None,
         until: str | None = None,
         grace_days: int = 0,
+        anchor: date | None = None,
     ) -> Change:
         """The change to a tier; what is kept keeps its beginning."""
         standing = self.part["standing"]
         keeps = kind == "retained"
-        anchor = date.fromisoformat(standing["anchor"]) if keeps else self.today
+        anchor = date.fromisoformat(standing["anchor"]) if keeps else anchor or self.today
         shown: Change = {
             "kind": kind,
             "from": standing["tier"] if standing else None,

@@ -84,7 +84,7 @@ def test_each_asset_has_its_own_bound(few_lots):
 
 def test_every_asset_of_an_opening_is_kept_within_its_bound(few_lots):
     when = given(opened("2026-01-01", lots(4, "growth"))).when(
-        opened("2026-01-02", lots(2, "growth") + lots(3), part=2)
+        opened("2026-01-02", lots(2, "growth") + lots(3), system="older")
     )
     assert count(when) == {"growth": 3, "points": 3}
 

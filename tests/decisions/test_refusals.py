@@ -32,6 +32,7 @@ from tests.builders import (
     rules,
 )
 from tests.decisions.refusals_of_membership import HELD_BEFORE, HELD_TABLES
+from tests.decisions.refusals_of_openings import OPENED_BEFORE, OPENING_TABLES
 from tests.decisions.refusals_of_standing import STANDING_TABLES
 from tests.decisions.refusals_of_tiers import BLOCKS, TIER_TABLES
 from tests.given import code_of, given, run
@@ -44,6 +45,7 @@ BEFORE = (
     purchase("SO-1", 8500, "2026-03-01", lines=[line(1, 8500, sku="TEA", quantity=2)]),
     redeemed("R-1", 50, "2026-03-02"),
     loaded("L-1", 1000, 200, "2026-03-03"),
+    *OPENED_BEFORE,
     *HELD_BEFORE,
     granted(5, "2026-03-04"),
     held("H-0", 5, "2026-03-04", "2026-04-01"),
@@ -51,8 +53,6 @@ BEFORE = (
     held("H-1", 5, "2026-03-06", "2026-09-01"),
     clock_runs(NOW),
 )
-
-LOT = {"asset": "points", "amount": 5, "granted_at": "2026-01-01T00:00:00Z", "reason": "opening"}
 
 # An event with all the faults there are; each step repairs one: (the code it is refused with, what is repaired then).
 REFUND = [
@@ -70,6 +70,7 @@ TABLES = (
     HELD_TABLES
     | TIER_TABLES
     | STANDING_TABLES
+    | OPENING_TABLES
     | {
         "purchase.refunded": (
             event(
@@ -190,23 +191,6 @@ TABLES = (
                 ("malformed", {"campaign": "spring"}),
                 ("time_in_future", {"time": TOO_OLD}),
                 ("forbidden", {"time": "2026-05-01"}),
-                ("recorded", {}),
-            ],
-        ),
-        "account.opened_from": (
-            event(
-                "account.opened_from",
-                "2026-06-01T12:04",
-                system="old",
-                cutover_at="yesterday",
-                lots=[{**LOT, "asset": "gold", "granted_at": "2026-07-01T00:00:00Z"}],
-            ),
-            [
-                ("malformed", {"cutover_at": "2026-01-01T00:00:00Z"}),
-                ("malformed", {"lots": [{**LOT, "granted_at": "2026-07-01T00:00:00Z"}]}),
-                ("malformed", {"lots": [{**LOT, "expires_at": "2026-01-02T00:00:00Z"}]}),
-                ("expires_before_grant", {"lots": []}),
-                ("malformed", {"history": {"orders": 1}}),
                 ("recorded", {}),
             ],
         ),
@@ -379,7 +363,7 @@ MOST = 2**53 - 1
         ([returned(("A", 1, MOST), time="2026-03-01")], returned(("A", 1, 1), time="2026-03-02")),
         (
             [opened("2026-03-01", history={"orders": MOST})],
-            opened("2026-03-02", history={"orders": 1}, part=2),
+            opened("2026-03-02", history={"orders": 1}, system="older"),
         ),
     ],
     ids=["balance", "money", "points by a rule", "money returned", "orders"],

@@ -221,7 +221,12 @@ class Joins(Books):
         ]
         history = orders and {"orders": orders, "spend": {"CNY": orders}, "last_order_at": show(time - QUARTER_DAY)}
         if parts or history:
-            data = {"system": "old", "part": len(self.events) + 1, "cutover_at": show(time), "history": history or None}
+            data = {
+                "system": f"old-{len(self.events)}",
+                "part": 1,
+                "cutover_at": show(time),
+                "history": history or None,
+            }
             self.post("account.opened_from", when, wait, lots=parts, **data)
 
     @rule(when=stories.instants, wait=stories.waits, which=st.integers(0, 2))

@@ -96,7 +96,9 @@ class Naive(Value):
         if history:
             first, last = history.get("first_order_at"), history.get("last_order_at")
             spend = history.get("spend", {})
-            counted = Counted(self.unit, instant, orders=history.get("orders", 0), gross=spend, net=spend)
+            counted = Counted(
+                self.unit, instant, orders=history.get("orders", len({first, last} - {None})), gross=spend, net=spend
+            )
             if first or last:
                 counted.first, counted.last = read(first or last), read(last or first)
             self.all.append(counted)

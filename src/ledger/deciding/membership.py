@@ -14,7 +14,7 @@ from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.trade import check_currency
 from ledger.deciding.unit import Unit
-from ledger.instants import business_day, midnight, show
+from ledger.instants import business_day, midnight, parse, show
 from ledger.parts.membership import ACTIVE, CANCELLED, PAUSED, RUNNING, ends_at, shown, status_at
 from ledger.refusals import (
     MembershipActive,
@@ -129,6 +129,47 @@ def cancelled(unit: Unit, command: Command) -> Decision:
         "refunds": refunds,
     }
     return _changed(unit, command, after, derived | ({"places_back": places} if places else {}))
+
+
+def take_over(unit: Unit, held: dict[str, Any]) -> dict[str, Any]:
+    """The membership a customer had in another system, as its record says it: one period, renewed from the day it ends.
+
+    Nothing of a bundle comes with it: what is left of that is among the lots and coupons.
+
+    Raises:
+        MembershipPlanUnknown, CurrencyNotAccepted, MembershipOutOfOrder, MembershipActive
+    """
+    plan = _plan(unit, held["plan"])
+    currency = held.get("currency", plan.currency)
+    check_currency(unit, currency)
+    part = _part(unit)
+    if part is not None and status_at(part, unit.instant) in RUNNING:
+        raise MembershipActive(membership_id=part["id"], status=part["status"], end=show(part["end"]))
+    start, end = parse(held["start"]), parse(held["end"])
+    begins, ends = _day(unit, start), _day(unit, end)
+    period = {
+        "start": start,
+        "end": end,
+        "months": next(months for months in range(1, 1_300) if months_later(begins, months) >= ends),
+        "paused_days": 0,
+        "price": held.get("price", 0),
+        "currency": currency,
+        "rules": unit.rules.version,
+        "lots": [],
+    }
+    after = {
+        "id": held["membership_id"],
+        "plan": plan.id,
+        "status": ACTIVE,
+        "anchor": ends.isoformat(),
+        "months": 0,
+        "paused_days": 0,
+        "paused_at": None,
+        "end": end,
+        "benefit": None if plan.benefit is None else plan.benefit.model_dump(mode="json"),
+        "periods": [period],
+    }
+    return shown(after, unit.instant)
 
 
 def falls_due(unit: Unit, instant: int) -> None:
@@ -275,7 +316,7 @@ def _refund(unit: Unit, part: dict[str, Any], period: dict[str, Any], today: dat
     if begins > today:
         amount, left = period["price"] if plan.refund != "none" else 0, days
     elif plan.refund == "pro_rata":
-        amount = period["price"] * left // days
+        amount = period["price"] * left // max(1, days)
     elif plan.refund == "less_used_at_list":
         used = next(month for month in range(1, 1_300) if months_later(begins, month) > today)
         amount = max(0, period["price"] - used * (plan.list_month or 0))

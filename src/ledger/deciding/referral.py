@@ -161,7 +161,7 @@ def _why_not(unit: Unit, referrer: str) -> str | None:
         return "self_referral"
     if not _is_customer(referrer):
         return "not_a_customer_id"
-    if unit.account.totals.orders:
+    if unit.account.totals.orders:  # those of another system the account was taken over from among them
         return "not_new"
     if referrer in part.get("brought", ()):
         return "loop"

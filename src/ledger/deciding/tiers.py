@@ -39,10 +39,7 @@ def tier_assigned(unit: Unit, command: Command) -> Decision:
     Raises:
         TierUnknown
     """
-    block = unit.rules.document.tiers
-    names = [level.name for level in block.levels] if block else []
-    if command.data["tier"] not in names:
-        raise tiers.TierUnknown(tier=command.data["tier"], tiers=names)
+    check_tier(unit, command.data["tier"])
     return unit.finish(command, reference=None, derived={})
 
 
@@ -69,28 +66,46 @@ def count_purchase(unit: Unit, data: dict[str, Any], tier: str | None) -> dict[s
     return _says(day, [[day, growth, 1, data["total"], data["currency"]]], tier=tier, joined=day)
 
 
-def count_signup(unit: Unit) -> dict[str, Any]:
-    """Post the growth a sign-up earns, and say from when its membership counts; see `count_purchase`."""
+def count_signup(unit: Unit, *, earns: bool) -> dict[str, Any]:
+    """Post the growth a sign-up earns, if it does, and say from when its membership counts; see `count_purchase`."""
     document = unit.rules.document
     if document.tiers is None:
         return {}
     day = document.business_day(unit.instant)
-    for rule in document.signup_growth:
+    earned = document.signup_growth if earns else ()
+    for rule in earned:
         unit.post(_issued(rule.amount, "signup", rule.id, None))
-    growth = sum(rule.amount for rule in document.signup_growth)
+    growth = sum(rule.amount for rule in earned)
     return _says(day, [[day, growth, 0, 0, ""]] if growth else [], joined=day)
 
 
 def count_opening(unit: Unit, data: dict[str, Any]) -> dict[str, Any]:
-    """Say what growth was taken over, on the days it was granted; see `count_purchase`."""
+    """Say what was taken over of growth on the days it was granted, of orders and spend on theirs; see `count_purchase`."""
     document = unit.rules.document
     if document.tiers is None:
         return {}
     granted = [(parse(lot["granted_at"]), lot["amount"]) for lot in data["lots"] if lot["asset"] == ASSET]
     history = data.get("history", {})
-    first = parse(history["first_order_at"]) if "first_order_at" in history else unit.instant
+    begun = [parse(history[name]) for name in ("signed_up_at", "first_order_at") if name in history]
     counted = [[document.business_day(at), amount, 0, 0, ""] for at, amount in granted]
-    return _says(document.business_day(unit.instant), counted, joined=document.business_day(first))
+    for day in history.get("counted", ()):
+        if "orders" in day:
+            counted.append([day["on"], 0, day["orders"], 0, ""])
+        counted += [[day["on"], 0, 0, amount, currency] for currency, amount in day.get("spend", {}).items()]
+    joined = min(begun, default=unit.instant)
+    return _says(document.business_day(unit.instant), counted, joined=document.business_day(joined))
+
+
+def check_tier(unit: Unit, name: str) -> None:
+    """Refuse a tier that the rules do not have.
+
+    Raises:
+        TierUnknown
+    """
+    block = unit.rules.document.tiers
+    names = [level.name for level in block.levels] if block else []
+    if name not in names:
+        raise tiers.TierUnknown(tier=name, tiers=names)
 
 
 def count_refund(unit: Unit, orders: list[dict[str, Any]], currency: str) -> dict[str, Any]:
@@ -148,7 +163,21 @@ def _change(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] 
         )
     if record.type in UNDOING:
         return tiers.undone(part, version, record.instant)
+    if record.type == "account.opened_from":
+        return _taken_over(part, version, record)
     return tiers.raised(part, version, record.instant)
+
+
+def _taken_over(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] | None:
+    """The tier that an opening tells of; of an account whose tier has been told, another part changes nothing."""
+    said = record.data.get("tier")
+    if said is None:
+        told = (part["standing"] or {}).get("by") == tiers.TAKEN_OVER
+        return None if told else tiers.raised(part, version, record.instant)
+    level = version.document.tiers.level(said["tier"]) if version.document.tiers else None
+    if level is None:
+        return None
+    return tiers.taken_over(part, version, record.instant, level=level, said=said, system=record.data["system"])
 
 
 def _earn(unit: Unit, rule: PurchaseGrowth, data: dict[str, Any]) -> int:

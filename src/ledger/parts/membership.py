@@ -28,9 +28,14 @@ def ends_at(part: dict[str, Any]) -> int:
     return end if part["status"] in RUNNING else NEVER
 
 
-def _evolve(part: Any, record: Record, instant: int) -> dict[str, Any]:
+def _evolve(part: Any, record: Record, instant: int) -> dict[str, Any] | None:
+    known: dict[str, Any] | None = part
     derived = record.derived or {}
     match record.type.partition(".")[2]:
+        case "opened_from":
+            if "membership" not in derived:
+                return known
+            return {"id": record.data["membership"]["membership_id"], **_after(derived["membership"], instant)}
         case "purchased":
             return {"id": record.data["membership_id"], **_after(derived["membership"], instant)}
         case "ended":
@@ -82,4 +87,5 @@ def _show(part: Any, instant: int) -> dict[str, Any]:
 
 
 TYPES = frozenset(f"membership.{what}" for what in ("purchased", "renewed", "paused", "resumed", "cancelled", "ended"))
+TYPES |= {"account.opened_from"}
 FAMILY = Family("membership", TYPES, _evolve, ends_at, _show)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ledger.instants import parse
 from ledger.parts.family import Family
 from ledger.records import Record
 
@@ -9,7 +10,12 @@ CAP = "cap_per_customer"
 """The reason on a posting that says: what it gave counts towards its rule's cap for this customer."""
 
 
-def _signed_up(part: Any, _: Record, instant: int) -> Any:
+def _signed_up(part: Any, record: Record, instant: int) -> Any:
+    if record.type == "account.opened_from":
+        told = record.data.get("history", {}).get("signed_up_at")
+        if told is None:
+            return part
+        instant = parse(told)
     return instant if part is None else min(part, instant)
 
 
@@ -21,8 +27,8 @@ def _count(part: Any, record: Record, _: int) -> Any:
     return part
 
 
-SIGNED_UP = Family("signed_up", frozenset({"customer.signed_up"}), _signed_up)
-"""The instant of the sign-up, microseconds."""
+SIGNED_UP = Family("signed_up", frozenset({"customer.signed_up", "account.opened_from"}), _signed_up)
+"""The instant of the sign-up, in this system or in the one the account was taken over from, microseconds."""
 
 GIVEN = Family("given", frozenset({"purchase.recorded", "customer.signed_up"}), _count)
 """Points by rule, for rules with a cap per customer only."""
