@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ledger.deciding.coupons import NO
 from ledger.deciding.membership import take_over
 from ledger.deciding.tiers import check_tier
 from ledger.deciding.trade import check_currency
 from ledger.deciding.unit import Unit
+from ledger.deciding.using import NO
 from ledger.deciding.vouchers import history
 from ledger.instants import parse, show
 from ledger.parts.openings import NAME, ONCE
