@@ -1,5 +1,6 @@
 # make run    set up and serve            make test   set up and run every test
 # make lock   resolve the locks again     make lint   ruff, formatting, mypy strict
+# make test-spark   install pyspark (456 MB; Java 17 is the machine's) and hold both engines against each other
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 SELECTED := not campaign and not bench
 
-.PHONY: run test fast lint format bench campaign lock audit clean
+.PHONY: run test test-spark fast lint format bench campaign lock audit clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.run
@@ -25,6 +26,9 @@ test: $(VENV)/.dev
 
 fast: $(VENV)/.dev
 	$(PYTEST) -n $(WORKERS) --dist worksteal -m "$(SELECTED) and not alone and not slow" $(ARGS)
+
+test-spark: $(VENV)/.spark
+	$(PYTEST) tests/twin/test_engines.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -52,6 +56,9 @@ lock: $(VENV)/.dev
 	$(COMPILE) pyproject.toml -c requirements/build.lock -o requirements/run.lock
 	$(COMPILE) pyproject.toml --group dev --group build -c requirements/run.lock -c requirements/build.lock \
 		-o requirements/dev.lock
+	$(COMPILE) --group spark-build -c requirements/dev.lock -o requirements/spark-build.lock
+	$(COMPILE) pyproject.toml --extra spark -c requirements/dev.lock -c requirements/spark-build.lock \
+		-o requirements/spark.lock
 
 # Debian splits ensurepip off into python3-venv; without it the machine's own pip fills the environment.
 $(VENV)/.build: requirements/build.lock
@@ -71,6 +78,12 @@ $(VENV)/.dev: $(VENV)/.build requirements/dev.lock pyproject.toml
 	@$(INSTALL) requirements/dev.lock
 	@$(INSTALL_PROJECT)
 	@touch $@ $(VENV)/.run
+
+# pyspark is published as source only: what builds it comes first, from a lock of its own.
+$(VENV)/.spark: $(VENV)/.dev requirements/spark-build.lock requirements/spark.lock
+	@$(INSTALL) requirements/spark-build.lock
+	@$(INSTALL) requirements/spark.lock --no-build-isolation
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """The HTTP face: the application, its routes, and what it opens and closes.
 
-    create_app(opening) -> FastAPI        `opening` gives the ledger for the life of the application
+    create_app(opening, engine) -> FastAPI     `opening` gives the ledger for the life of the application
 
 Each server process has an application of its own, with its own ledger, keys and tail.
 """
@@ -24,6 +24,8 @@ from api.telemetry import Telemetry
 from ledger import store
 from ledger.service import Ledger
 from ledger.store import Connection
+from projections.twin.engines import Engine
+from projections.twin.engines.on_duckdb import DuckDb
 from projections.twin.fleet import Fleets
 
 Opening = Callable[[], AbstractAsyncContextManager[Ledger]]
@@ -46,16 +48,17 @@ class LedgerApi(FastAPI):
         return self.openapi_schema
 
 
-def create_app(opening: Opening) -> LedgerApi:
+def create_app(opening: Opening, engine: Callable[[], Engine] = DuckDb) -> LedgerApi:
     """The application.
 
     Args:
         opening: opens the ledger when the application starts and closes it when it ends.
+        engine: makes what metrics run on; one for the life of the application.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opening() as ledger, _equipped(app, ledger):
+        async with opening() as ledger, _equipped(app, ledger, engine()):
             yield
 
     app = LedgerApi(
@@ -70,14 +73,14 @@ def create_app(opening: Opening) -> LedgerApi:
 
 
 @asynccontextmanager
-async def _equipped(app: FastAPI, ledger: Ledger) -> AsyncIterator[None]:
+async def _equipped(app: FastAPI, ledger: Ledger, engine: Engine) -> AsyncIterator[None]:
     """Give the application what its endpoints use, and keep the tail looking."""
     tail = Tail(_next_positions(ledger))
     ledger.on_append = tail.grown
     app.state.ledger = ledger
     app.state.keys = Keys(lambda key_hash: keys.find(_connection(ledger), key_hash))
     app.state.tail = tail
-    fleets = app.state.fleets = Fleets(ledger.twin_dir)
+    fleets = app.state.fleets = Fleets(ledger.twin_dir, engine)
     looking = asyncio.create_task(tail.run())
     try:
         yield

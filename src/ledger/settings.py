@@ -5,6 +5,7 @@ A name nobody knows is refused, since a misspelt setting that is ignored is foun
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,6 +16,9 @@ PREFIX = "LEDGER_"
 TOLERATED = frozenset({"LEDGER_TEST_DATA"})  # read by the tests alone
 SCHEMES = ("postgresql://", "postgres://")
 MEBIBYTE = 2**20
+
+_MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)(,[1-9][0-9]*)?\])?|yarn|(spark|k8s)://\S+")
+"""What Spark takes as a master; the first number is of threads, the second of attempts."""
 
 
 class SettingsError(ValueError):
@@ -40,6 +44,12 @@ class Settings(BaseSettings):
     )
     twin_dir: Path | None = Field(
         None, description="Where the columnar twin of each log is kept. Not set: `twin` in the data directory."
+    )
+    engine: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="What metrics and reports run on: duckdb in the process, or spark over the same files."
+    )
+    spark_master: str = Field(
+        "local[*]", description="Spark's master, where the engine is spark: local[*], spark://host:7077, yarn, k8s://…."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     queue_commands_max: int = Field(
@@ -73,10 +83,17 @@ class Settings(BaseSettings):
         """Where the twin is kept."""
         return self.data_dir / "twin" if self.twin_dir is None else self.twin_dir
 
-    @field_validator("log_level", mode="before")
+    @field_validator("engine", "log_level", mode="before")
     @classmethod
     def _in_lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("spark_master")
+    @classmethod
+    def _of_spark(cls, master: str) -> str:
+        if not _MASTER.fullmatch(master):
+            raise ValueError("must be local, local[n], local[*], yarn, or begin with spark:// or k8s://")
+        return master
 
     @field_validator("database_url")
     @classmethod

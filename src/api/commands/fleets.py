@@ -8,6 +8,7 @@ from ledger import reading
 from ledger.leasing import lent
 from ledger.reading import Book
 from ledger.settings import Settings
+from projections.twin.engines import engine_of
 from projections.twin.fleet import Fleet, Fleets
 
 
@@ -19,12 +20,14 @@ async def fleet_of(
 
     Raises:
         ProgramUnknown, DatabaseUnavailable, FormError: a cut-off is malformed or lies in the future.
+        SettingsError: what the chosen engine needs is not there.
     """
+    engine = engine_of(settings)
     async with opened(settings, at) as ledger, lent(ledger.pool) as conn:
         found = await ledger.find(program)
         book = Book(found.log_id, program, found.state.rules.latest.document.zone, found.state)
         cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
-        fleets = Fleets(settings.twin)
+        fleets = Fleets(settings.twin, engine)
         try:
             async with fleets.at(conn, book, cut) as fleet:
                 yield fleet

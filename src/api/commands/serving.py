@@ -38,6 +38,7 @@ from api.telemetry import configure_logging
 from ledger.migrating import migrate
 from ledger.service import Ledger
 from ledger.settings import Settings
+from projections.twin.engines import engine_of
 
 WORKERS_MAX = 64
 BACKLOG = 2048
@@ -70,7 +71,9 @@ class Application:
         if os.getpid() != self.started_by:
             threading.Thread(target=_end_with, args=(self.started_by,), daemon=True).start()
         collect_rarely()
-        return create_app(partial(Ledger.opened, self.settings, service_url=self.service_url))
+        return create_app(
+            partial(Ledger.opened, self.settings, service_url=self.service_url), partial(engine_of, self.settings)
+        )
 
 
 def serve(
@@ -82,6 +85,7 @@ def serve(
     gets the program `default` and an admin key in LEDGER_DATA_DIR/admin.key.
     """
     settings = Settings.from_environment()
+    engine_of(settings)  # what it needs is missed now, not at the first question
     with _told_to_stop(), _listening(settings) as listener, database(settings, make=True) as at:
         service_url = run(_prepared(settings, at))
         address = _address(listener)

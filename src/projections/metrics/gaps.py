@@ -1,11 +1,9 @@
 """Occasions in order of each customer, with the gap before each."""
 
-from ledger.instants import DAY, SECOND
+from ledger.instants import DAY
 from projections.metrics.definition import Asked
 from projections.metrics.orders import counted_orders, occasion_instants
 from projections.twin.fleet import Expression, Fleet
-
-SECONDS_A_DAY = DAY // SECOND
 
 
 def with_gaps(fleet: Fleet, asked: Asked) -> Expression:
@@ -15,5 +13,5 @@ def with_gaps(fleet: Fleet, asked: Asked) -> Expression:
     seen = occasion_instants(counted_orders(fleet, asked), asked)
     by_customer = ibis.window(group_by="customer", order_by="at")
     seen = seen.mutate(number=ibis.row_number().over(by_customer) + 1, before=seen["at"].lag().over(by_customer))
-    seconds = seen["at"].epoch_seconds() - seen.before.epoch_seconds()
-    return seen.mutate(gap_days=seconds.cast("float64") / SECONDS_A_DAY)
+    gap = seen["at"].delta(seen.before, unit="microsecond")
+    return seen.mutate(gap_days=gap.cast("float64") / DAY)

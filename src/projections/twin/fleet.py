@@ -17,12 +17,10 @@ from ledger.reading import Book, CutOff
 from ledger.store import Connection
 from projections.twin import ranges
 from projections.twin.building import build, check_history
-from projections.twin.parsing import PAGE, add_page, create_tables
+from projections.twin.engines import Engine, Opened
+from projections.twin.engines.on_duckdb import DuckDb
+from projections.twin.parsing import PAGE
 from projections.twin.ranges import RANGE, Manifest
-from projections.twin.tables import TABLES
-
-MEMORY = "1GB"
-"""What DuckDB may use for a question; beyond it, it writes aside."""
 
 PROGRAMS_HELD_MAX = 4
 
@@ -66,9 +64,9 @@ class Fleet:
 
 @dataclass
 class _Held:
-    """What a process holds of a program: DuckDB with the tail up to a position, and views over both."""
+    """What a process holds of a program: its tables in the engine, with the tail up to a position."""
 
-    backend: Any
+    opened: Opened
     sealed: list[Manifest]
     through: int
     taken: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -77,9 +75,10 @@ class _Held:
 class Fleets:
     """The fleets of a process, by program."""
 
-    def __init__(self, twin: Path) -> None:
-        """Args: twin: where sealed ranges are kept."""
+    def __init__(self, twin: Path, engine: Engine | None = None) -> None:
+        """Where sealed ranges are kept, and what answers; None: DuckDB."""
         self._twin = twin
+        self._engine: Engine = DuckDb() if engine is None else engine
         self._held: dict[int, _Held] = {}
         self._taken: dict[int, asyncio.Lock] = {}
 
@@ -93,13 +92,14 @@ class Fleets:
         """
         async with self._taken.setdefault(book.log_id, asyncio.Lock()):
             held = await self._up_to(conn, book, cut.position)
-            yield Fleet(book, cut, min(len(held.sealed) * RANGE, cut.position), held.backend)
+            yield Fleet(book, cut, min(len(held.sealed) * RANGE, cut.position), held.opened.backend)
 
     def close(self) -> None:
-        """Let go of what is held."""
+        """Let go of what is held, and of the engine."""
         for held in self._held.values():
-            held.backend.disconnect()
+            held.opened.close()
         self._held.clear()
+        self._engine.close()
 
     async def _up_to(self, conn: Connection, book: Book, position: int) -> _Held:
         """What is held of a program, with every record up to a position in it."""
@@ -107,44 +107,26 @@ class Fleets:
         directory = ranges.directory_of(self._twin, book.program)
         if held is None or position // RANGE > len(held.sealed) or not (directory.is_dir() or not held.sealed):
             if held is not None:
-                held.backend.disconnect()
+                held.opened.close()
             await build(conn, book, self._twin, last=position)
             held = await asyncio.to_thread(self._opened, book)
         await check_history(conn, book, held.sealed)
+        if held.through < position:
+            await self._read_tail(conn, book, held, position)
+        self._held[book.log_id] = held
+        while len(self._held) > PROGRAMS_HELD_MAX:
+            self._held.pop(next(iter(self._held))).opened.close()
+        return held
+
+    async def _read_tail(self, conn: Connection, book: Book, held: _Held, position: int) -> None:
         while held.through < position:
             up_to = min(held.through + PAGE, position)
             page = await store.read_log_text(conn, book.log_id, after=held.through, up_to=up_to)
-            await asyncio.to_thread(_add, held, page)
-        self._held[book.log_id] = held
-        while len(self._held) > PROGRAMS_HELD_MAX:
-            self._held.pop(next(iter(self._held))).backend.disconnect()
-        return held
+            await asyncio.to_thread(held.opened.add, held.through + 1, page)
+            held.through += len(page)
+        await asyncio.to_thread(held.opened.show)
 
     def _opened(self, book: Book) -> _Held:
-        import ibis  # noqa: PLC0415 - heavy, and only wanted here
-
         directory = ranges.directory_of(self._twin, book.program)
         sealed = ranges.read_sealed(directory, book.program, book.log_id)
-        backend = ibis.duckdb.connect(memory_limit=MEMORY)
-        con = backend.con
-        con.execute("CREATE SCHEMA tail; USE tail")
-        create_tables(con, book.zone)
-        for table in TABLES:
-            parts = [f'SELECT * FROM tail."{table.name}"']
-            files = ranges.files_of(directory, sealed, table.name)
-            if files:
-                listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-                parts.insert(0, f"SELECT * FROM read_parquet([{listed}])")
-            con.execute(f'CREATE VIEW main."{table.name}" AS {" UNION ALL ".join(parts)}')
-        con.execute("USE main")
-        return _Held(backend, sealed, len(sealed) * RANGE)
-
-
-def _add(held: _Held, page: list[str]) -> None:
-    con = held.backend.con
-    con.execute("USE tail")
-    try:
-        add_page(con, held.through + 1, page)
-    finally:
-        con.execute("USE main")
-    held.through += len(page)
+        return _Held(self._engine.open(book, directory, sealed), sealed, len(sealed) * RANGE)

@@ -43,8 +43,8 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
 
 def _age(orders: Expression, asked: Asked) -> Expression:
     if asked["rolling"] == "true":
-        microseconds = orders["at"].epoch_seconds() - orders.first_at.epoch_seconds()
-        return (microseconds // (WINDOW_DAYS * DAY // 1_000_000)).cast("int64")
+        age = orders["at"].delta(orders.first_at, unit="microsecond")
+        return (age // (WINDOW_DAYS * DAY)).cast("int64")
     months = (orders.local_at.year() - orders.first_local_at.year()) * DECEMBER
     return (months + orders.local_at.month() - orders.first_local_at.month()).cast("int64")
 

@@ -8,7 +8,7 @@ move a customer back.
 Source: docs/METRICS.md, "stage@1".
 """
 
-from ledger.instants import DAY, SECOND, to_datetime
+from ledger.instants import DAY, to_datetime
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.gaps import with_gaps
 from projections.twin.fleet import Expression, Fleet
@@ -52,8 +52,8 @@ def stages(fleet: Fleet, asked: Asked) -> Expression:
         median_gap=seen.gap_days.quantile(0.5),
         woken=seen.count(where=is_recent & (seen.gap_days >= asked["dormant"])),
     )
-    seconds = as_of.epoch_seconds() - each.last_at.epoch_seconds()
-    each = each.mutate(days_since=seconds.cast("float64") / (DAY // SECOND))
+    since = as_of.delta(each.last_at, unit="microsecond")
+    each = each.mutate(days_since=since.cast("float64") / DAY)
     silent, dormant, churned = (_edge(each, asked, name, times) for name, times in _EDGES)
     each = each.mutate(
         stage=ibis.cases(
