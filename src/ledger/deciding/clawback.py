@@ -14,7 +14,8 @@ def take_back(
     """Take back an amount of an asset; what expired by itself counts as taken back.
 
     First from the lots that were given, then, unless the rules say `pending_only`, from others: at the event's instant what was
-    free from then until now, for a late event also from lots open now. What is left is dropped or becomes a debt.
+    free from then until now, for a late event also from lots open now (under `pending_only` from its own that wait now). What
+    is left is dropped or becomes a debt.
 
     Args:
         lots: what was given, and where it was moved since. opened_at: when; nothing is taken back before.
@@ -25,16 +26,15 @@ def take_back(
     policy = unit.rules.document.refunds
     at, left = max(unit.instant, opened_at), amount
     pending_only = policy == "pending_only"
-    own = unit.timeline.own(lots, at)
-    if pending_only:
-        own = [part for part in own if part.lot.available_at > at]
-    left -= _take(unit, asset, chosen(own, left), at, why)
+    left -= take(unit, asset, chosen(_own(unit, lots, at, pending_only=pending_only), left), at, why)
     expired = min(left, unit.timeline.expired_of(lots, at))
     unit.timeline.count_expired(lots, expired)
     left -= expired
     told_late = unit.late and told_after(unit.context, unit.instant)
-    for instant in () if pending_only else ((at, unit.context.now) if told_late else (at,)):
-        left -= _take(unit, asset, chosen(unit.timeline.free_at(asset, instant, pending=True), left), instant, why)
+    for instant in (at, unit.context.now) if told_late else (at,):
+        left -= take(
+            unit, asset, chosen(_others(unit, asset, lots, instant, pending_only=pending_only), left), instant, why
+        )
     debt = _owe(unit, asset, left, at, why) if left and policy == "allow_negative" else 0
     return {
         "due": amount,
@@ -45,7 +45,8 @@ def take_back(
     }
 
 
-def _take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any]) -> int:
+def take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any]) -> int:
+    """Take parts of lots back to the program at an instant; how much they are together."""
     if parts:
         taken = unit.take(parts, at)
         moved_at = None if at == unit.instant else at
@@ -55,6 +56,21 @@ def _take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any
             )
         )
     return total(parts)
+
+
+def _own(unit: Unit, lots: list[str], instant: int, *, pending_only: bool) -> list[Free]:
+    """What is free of the lots that were given; under `pending_only` of those not to be spent yet."""
+    own = unit.timeline.own(lots, instant)
+    return [part for part in own if part.lot.available_at > instant] if pending_only else own
+
+
+def _others(unit: Unit, asset: str, lots: list[str], instant: int, *, pending_only: bool) -> list[Free]:
+    """What else may be taken: under `pending_only` still none but the lots that were given."""
+    return (
+        _own(unit, lots, instant, pending_only=True)
+        if pending_only
+        else unit.timeline.free_at(asset, instant, pending=True)
+    )
 
 
 def _owe(unit: Unit, asset: str, amount: int, at: int, why: dict[str, Any]) -> int:

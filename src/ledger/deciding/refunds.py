@@ -7,7 +7,8 @@ rounded down, so that a full refund in any number of parts takes back exactly wh
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.deciding.command import Command, Decision, told_after
+from ledger.deciding.clawback import take, take_back
+from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.tenders import refund_tenders
 from ledger.deciding.tiers import count_refund
@@ -16,9 +17,8 @@ from ledger.deciding.unit import Unit
 from ledger.errors import LineUnknown, PurchaseUnknown, RefundExceedsPurchase
 from ledger.events import milli
 from ledger.history import Earning, Line, Order
-from ledger.lots import Free, chosen, total
+from ledger.lots import chosen
 from ledger.money import split
-from ledger.records import Posting
 
 ASSET = "points"
 GROWTH = "growth"
@@ -157,51 +157,20 @@ def _counts(unit: Unit, undone: Undone, clawback: list[dict[str, Any]]) -> list[
 
 
 def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
-    """Take back what is newly due of one earning, as far as the rules let it; what expired by itself counts as taken back.
-
-    First from the earning's own lots, then, unless the rules say `pending_only`, from others: at the event's instant what was
-    free from then until now, for a late event also from lots open now (under `pending_only` from its own that wait now). What
-    is left is dropped or becomes a debt.
-    """
-    policy = unit.rules.document.refunds
-    due = left = _due(order, earning) - earning.due
-    at = max(unit.instant, order.instant)
+    """Take back what is newly due of one earning, as far as the rules let it; see `clawback.take_back`."""
+    due = _due(order, earning) - earning.due
     if unit.timeline.lots[earning.lots[0]].asset == GROWTH:
-        return _reduce_growth(unit, order, earning, due, at)
-    pending_only = policy == "pending_only"
-    left -= _take_back(unit, order, chosen(_own(unit, earning, at, pending_only=pending_only), left), at)
-    expired = min(left, unit.timeline.expired_of(earning.lots, at))
-    unit.timeline.count_expired(earning.lots, expired)
-    left -= expired
-    told_late = unit.late and told_after(unit.context, unit.instant)
-    for instant in (at, unit.context.now) if told_late else (at,):
-        if pending_only:
-            free = _own(unit, earning, instant, pending_only=True)
-        else:
-            free = unit.timeline.free_at(ASSET, instant, pending=True)
-        left -= _take_back(unit, order, chosen(free, left), instant)
-    debt = _owe(unit, order, left, at) if left and policy == "allow_negative" else 0
-    return {
-        "lot": earning.lots[0],
-        "due": due,
-        "taken": due - left - expired,
-        "expired": expired,
-        "dropped": left - debt,
-        "debt": debt,
-    }
+        return _reduce_growth(unit, order, earning, due, max(unit.instant, order.instant))
+    why = {"order": order.named()}
+    back = take_back(unit, ASSET, earning.lots, due, opened_at=order.instant, why=why)
+    return {"lot": earning.lots[0], **back}
 
 
 def _reduce_growth(unit: Unit, order: Order, earning: Earning, due: int, at: int) -> dict[str, Any]:
     """Growth goes back from its own lots only: it is never owed, and what a review has deducted is not there to take."""
     parts = chosen(unit.timeline.own(earning.lots, at), due)
-    taken = _take_back(unit, order, parts, at)
+    taken = take(unit, GROWTH, parts, at, {"order": order.named()})
     return {"lot": earning.lots[0], "due": due, "taken": taken, "expired": 0, "dropped": due - taken, "debt": 0}
-
-
-def _own(unit: Unit, earning: Earning, instant: int, *, pending_only: bool) -> list[Free]:
-    """What is free of an earning's own lots; under `pending_only` of those not to be spent yet."""
-    own = unit.timeline.own(earning.lots, instant)
-    return [part for part in own if part.lot.available_at > instant] if pending_only else own
 
 
 def _due(order: Order, earning: Earning) -> int:
@@ -215,35 +184,3 @@ def _due(order: Order, earning: Earning) -> int:
         if line.amount
     )
     return earning.points * refunded // base
-
-
-def _take_back(unit: Unit, order: Order, parts: list[Free], at: int) -> int:
-    if parts:
-        asset = parts[0].lot.asset
-        unit.post(
-            Posting(
-                asset,
-                total(parts),
-                f"customer:{asset}",
-                "program:reversed",
-                lots=unit.take(parts, at),
-                at=None if at == unit.instant else at,
-                why={"order": order.named()},
-            )
-        )
-    return total(parts)
-
-
-def _owe(unit: Unit, order: Order, amount: int, at: int) -> int:
-    unit.post(
-        Posting(
-            ASSET,
-            amount,
-            "customer:points:debt",
-            "program:reversed",
-            lot="",
-            at=None if at == unit.instant else at,
-            why={"order": order.named()},
-        )
-    )
-    return amount
