@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     spark_master: str = Field(
         "local[*]", description="Spark's master, where the engine is spark: local[*], spark://host:7077, yarn, k8s://…."
     )
+    twin_seal: bool = Field(
+        default=True, description="Whether `ledger serve` seals the twin in a process beside itself, as the log grows."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     queue_commands_max: int = Field(
         10_000, ge=1, le=1_000_000, description="Commands that may wait to be written in a process; beyond it, 429."

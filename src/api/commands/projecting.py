@@ -4,14 +4,6 @@ The process folds the log while the servers take events in; it is started again 
 """
 
 import asyncio
-import multiprocessing
-import os
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing.context import SpawnProcess
 from typing import Annotated
 
 import typer
@@ -25,59 +17,14 @@ from ledger.settings import Settings
 from projections.models import MODELS, Model
 from projections.models.runner import Rebuilt, Runner, projecting_pool, rebuild
 
-LOOK_SECONDS = 0.5
-AGAIN_SECONDS = 2.0
-END_SECONDS_MAX = 5.0
-
 _EVERY = "all"
 
 
-@contextmanager
-def projecting(service_url: str, log_level: str) -> Iterator[None]:
-    """Keep the read models up to date while the block lasts, in a process of its own."""
-    over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(service_url, log_level, over), daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join(END_SECONDS_MAX)
-
-
-def _keep(service_url: str, log_level: str, over: threading.Event) -> None:
-    """Have the process run until it is over."""
-    while not over.is_set():
-        process = multiprocessing.get_context("spawn").Process(
-            target=_project, args=(service_url, log_level, os.getpid()), daemon=True, name="projections"
-        )
-        process.start()
-        while process.is_alive() and not over.wait(LOOK_SECONDS):
-            pass
-        _end(process)
-        over.wait(AGAIN_SECONDS)
-
-
-def _end(process: SpawnProcess) -> None:
-    process.terminate()
-    process.join(END_SECONDS_MAX)
-    if process.is_alive():
-        process.kill()
-
-
-def _project(service_url: str, log_level: str, started_by: int) -> None:
-    """The process: one runner, as long as whoever started it lives."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+def project(service_url: str, log_level: str) -> None:
+    """The process: one runner, for as long as it is let."""
     configure_logging(log_level)
-    threading.Thread(target=_end_with, args=(started_by,), daemon=True).start()
     collect_rarely()
     run(_run(service_url))
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK_SECONDS)
-    os._exit(1)
 
 
 async def _run(service_url: str) -> None:

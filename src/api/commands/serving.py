@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -29,10 +29,12 @@ from uvicorn.supervisors import Multiprocess
 
 from api import keys
 from api.app import create_app
+from api.commands.beside import beside
 from api.commands.connecting import Database, NotReady, connection, database, shown, where
 from api.commands.console import note, say
-from api.commands.projecting import projecting
+from api.commands.projecting import project
 from api.commands.running import collect_rarely, run
+from api.commands.sealing import seal
 from api.commands.upkeep import first_key
 from api.telemetry import configure_logging
 from ledger.migrating import migrate
@@ -90,7 +92,7 @@ def serve(
         service_url = run(_prepared(settings, at))
         address = _address(listener)
         threading.Thread(target=_greet, args=(address, settings), daemon=True).start()
-        with projecting(service_url, settings.log_level):
+        with _beside(settings, service_url):
             _serve(Application(settings, service_url, os.getpid()), listener, workers)
 
 
@@ -124,6 +126,16 @@ def _told_to_stop() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _beside(settings: Settings, service_url: str) -> Iterator[None]:
+    """What follows the log in processes of its own: the read models and the twin."""
+    with ExitStack() as processes:
+        processes.enter_context(beside("projections", project, service_url, settings.log_level))
+        if settings.twin_seal:
+            processes.enter_context(beside("twin", seal, service_url, settings))
+        yield
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from api.commands.connecting import Database, database, opened
 from api.commands.console import bar, say
 from api.commands.options import PROGRAM, JsonOption, ProgramOption
 from api.commands.running import FAILED, run
+from api.commands.sealing import watch_twin
 from ledger import store
 from ledger.leasing import lent
 from ledger.reading import Book
@@ -19,6 +20,7 @@ from projections.twin.building import Built, build, verify
 from projections.twin.ranges import RANGE, directory_of, remove
 
 twin = typer.Typer(no_args_is_help=True, help="The columnar twin: whole ranges of a program's log as typed Parquet.")
+twin.command("watch")(watch_twin)
 
 
 @twin.command("build")

@@ -7,16 +7,13 @@ from api.commands.console import Bar, bar, say
 from api.commands.running import sentence
 from ledger import reading
 from ledger.errors import InvariantBroken, LedgerError
-from ledger.heads import ProgramHead, read_program
-from ledger.program import ProgramState
-from ledger.reading import Book
-from ledger.records import program_stream_id
 from ledger.service import wall_clock
 from ledger.settings import Settings
 from ledger.store import Connection, Log
 from projections.errors import TwinDamaged
 from projections.tieout.tying import Difference, Tied, tie
 from projections.twin.fleet import Fleets
+from projections.twin.sealing import book_of
 
 NAMED_MAX = 10
 """Differences that are printed; `--json` and the endpoint have more."""
@@ -76,9 +73,7 @@ async def _outcome(conn: Connection, fleets: Fleets, log: Log, advance: Bar) -> 
     name = log.program
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
-            stream = program_stream_id(name)
-            state = (await read_program(conn, log.log_id, stream, ProgramHead(0, None, ProgramState()))).state
-            book = Book(log.log_id, name, state.rules.latest.document.zone, state)
+            book = await book_of(conn, log)
             cut = await reading.cut_off(conn, book, now=wall_clock(), as_of=None, known_at=None)
             async with fleets.at(conn, book, cut) as fleet:
                 return Outcome(name, await tie(conn, fleet, progress=advance))
