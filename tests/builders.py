@@ -234,7 +234,7 @@ class MemoryLedger:
     Attributes:
         clock: whether the clock runs up to `now` after every event.
         now: the writer's clock; never goes back.
-        used_up: budgets that have no room for what is decided.
+        used_up: what is left of counters that have no room for what is decided.
     """
 
     document: dict[str, Any]
@@ -244,7 +244,7 @@ class MemoryLedger:
     records: list[Record] = field(default_factory=list)
     program: ProgramState = field(default_factory=ProgramState)
     program_records: list[Record] = field(default_factory=list)
-    used_up: frozenset[str] = frozenset()
+    used_up: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.post(published(self.document, SECOND_OF_ALL_TIME))

@@ -38,8 +38,17 @@ RULES: dict[str, Any] = {
             "bundle": {"points": 500, "coupons": [{"kind": "tea_10", "count": 3}]},
             "benefit": {"percent_off": "12"},
             "pause_days_max": 30,
+            "tier": "vip",
         }
     ],
+    "moments": [{"id": "birthday", "birthday_month": "birthday_month"}],
+    "tiers": {
+        "window": {"kind": "lifetime"},
+        "levels": [{"name": "vip", "rank": 1}],
+        "benefits": [
+            {"id": "birthday_gift", "tiers": ["vip"], "moments": ["birthday"], "points": 200},
+        ],
+    },
 }
 
 _OPENING: dict[str, Any] = {
@@ -98,6 +107,32 @@ EVENTS: dict[str, dict[str, Any]] = {
     "package_use": _event(6, "package.used", {"package_id": "P-1", "use_id": "V-1", "place": _PLACE}),
     "package_refund": _event(7, "package.refunded", {"package_id": "P-1", "refund_id": "RF-7"}),
     "membership": _event(8, "membership.purchased", {"membership_id": "M-1", "plan": "vip"}),
+    "benefit": _event(13, "benefit.taken", {"benefit": "birthday_gift", "attributes": {"birthday_month": 1}}),
+    "coupon_payment": _event(
+        14,
+        "purchase.recorded",
+        {
+            "order_id": "SO-14",
+            "currency": "CNY",
+            "total": 8588,
+            "tenders": [
+                {"kind": "coupon", "amount": 1000, "coupon_id": "membership:M-1:1:tea_10:1"},
+                {"kind": "wechat", "amount": 7588, "reference": "wx-14"},
+            ],
+        },
+    ),
+    "coupon_hold": _event(
+        15,
+        "hold.placed",
+        {
+            "hold_id": "H-15",
+            "asset": "coupon",
+            "coupon_id": "membership:M-1:1:tea_10:2",
+            "spend": 6000,
+            "until": "2026-12-21T00:00:00+08:00",
+        },
+    ),
+    "coupon_capture": _event(16, "hold.captured", {"hold_id": "H-15", "order_id": "SO-15"}),
     "renewal": _event(9, "membership.renewed", {"membership_id": "M-1", "renewal_id": "N-1", "automatic": True}),
     "pause": _event(10, "membership.paused", {"membership_id": "M-1", "reason": "travels"}),
     "resumption": _event(11, "membership.resumed", {"membership_id": "M-1"}),

@@ -60,7 +60,7 @@ _MEMBERSHIP = shape(
         "paused_days": _COUNT,
         "periods": list_of(_PERIOD),
     },
-    {"paused_at": _INSTANT, "benefit": {"type": "object"}},
+    {"paused_at": _INSTANT, "benefit": {"type": "object"}, "tier": _TEXT},
 )
 _PACKAGE = shape(
     "An open package: its lot, and how many uses are left.",
@@ -180,6 +180,7 @@ READ: dict[str, Schema] = {
             "coupons": list_of(_COUPON),
             "packages": list_of(_PACKAGE),
             "membership": _MEMBERSHIP,
+            "benefits": {"type": "object", "additionalProperties": list_of(_TEXT)},
             "referral": _REFERRAL,
             "standing": _STANDING,
             "opened_from": list_of(_OPENED_FROM),

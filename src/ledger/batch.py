@@ -257,6 +257,7 @@ class Batch:
         item.records = records
         item.own = decision.own
         item.counters = decision.counters
+        item.may_go_without = decision.may_go_without
         item.state = state
         self.items.append(item)
         if isinstance(state, ProgramState):

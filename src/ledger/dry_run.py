@@ -111,9 +111,9 @@ async def _within_limits(
         if over is None:
             return decision
         name, used, limit = over
-        if not name.startswith(BUDGET):
+        if not name.startswith(BUDGET) and name not in decision.may_go_without:
             raise LimitReached(counter=name, used=used, limit=limit)
-        context = replace(context, used_up=context.used_up | {name})
+        context = replace(context, used_up={**context.used_up, name: max(0, limit - used)})
 
 
 async def _decided(

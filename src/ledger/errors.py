@@ -335,7 +335,7 @@ class TooManyLots(Refused):
 
 
 class LimitReached(Refused):
-    """A limit that spans customers is used up."""
+    """A limit is used up; `counter` names it, a customer's own or one that all customers share."""
 
     code = "limit_reached"
 

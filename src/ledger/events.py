@@ -262,7 +262,7 @@ def _check_membership_taken_over(membership: dict[str, Any], cutover: int, time:
 
 
 def _check_coupon(data: dict[str, Any], time: int) -> None:
-    if data["coupon_id"].startswith(("membership:", "opening:")):
+    if data["coupon_id"].startswith(("membership:", "benefit:", "opening:")):
         _reject("/coupon_id", "the coupons of a bundle, and those taken over, are named so")
     if "expires_at" in data and parse(data["expires_at"]) <= time:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")

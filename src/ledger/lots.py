@@ -1,11 +1,11 @@
 """Taking from lots: which ones, in what order, and how much of each was free."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ledger.account import Account, order_of_consumption
 from ledger.instants import NEVER, to_datetime
-from ledger.records import Lot
+from ledger.records import Lot, Posting
 
 LOTS_APART_MAX = 100
 
@@ -88,3 +88,16 @@ def in_groups(parts: list[Free]) -> list[list[Free]]:
 def _month(instant: int) -> int:
     granted = to_datetime(instant)
     return granted.year * 12 + granted.month
+
+
+def open_after(account: Account, postings: Sequence[Posting], asset: str, at: int) -> int:
+    """How many lots of an asset will be open at an instant, with postings that are to come."""
+    left = {lot.id: lot.remaining for lot in account.lots.values() if lot.asset == asset and lot.expires_at > at}
+    for posting in postings:
+        if posting.asset == asset:
+            sign = -1 if posting.source.startswith("customer:") else 1
+            for lot, amount in posting.lots:
+                left[lot] = left.get(lot, 0) + sign * amount
+            if posting.lot is not None and posting.to == f"customer:{asset}":
+                left[posting.lot] = posting.amount
+    return sum(amount > 0 for amount in left.values())

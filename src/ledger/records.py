@@ -74,6 +74,7 @@ TYPES = PROGRAM_TYPES | frozenset(
         "package.refunded",
         "package.expired",
         "package.expiry_reversed",
+        *("benefit.taken", "benefit.granted"),
         "tier.assigned",
         "tier.changed",
         "membership.purchased",

@@ -21,6 +21,30 @@ class CouponUsesExceeded(Refused):
     code = "coupon_uses_exceeded"
 
 
+class BenefitUnknown(Refused):
+    """The rules of that instant have no benefit of this name."""
+
+    code = "benefit_unknown"
+
+
+class BenefitNotForTier(Refused):
+    """The benefit is for customers of certain tiers only."""
+
+    code = "benefit_not_for_tier"
+
+
+class BenefitNotNow(Refused):
+    """It is none of the moments at which the benefit is given, or the event does not say what that takes."""
+
+    code = "benefit_not_now"
+
+
+class BenefitTaken(Refused):
+    """The customer has had the benefit in this period."""
+
+    code = "benefit_taken"
+
+
 class CouponKindUnknown(Refused):
     """The rules know no coupon of this kind."""
 

@@ -218,10 +218,11 @@ def _answer(item: Pending, position: int) -> Answer:
 
 
 def _note_limit(item: Pending, outcome: store.Outcome) -> None:
-    if isinstance(outcome, store.LimitReached) and outcome.name.startswith(BUDGET):
-        item.used_up |= {outcome.name}
-    elif isinstance(outcome, store.LimitReached):
-        item.limit = LimitReached(counter=outcome.name, used=outcome.used, limit=outcome.limit)
+    if isinstance(outcome, store.LimitReached):
+        if outcome.name.startswith(BUDGET) or outcome.name in item.may_go_without:
+            item.used_up = {**item.used_up, outcome.name: max(0, outcome.limit - outcome.used)}
+        else:
+            item.limit = LimitReached(counter=outcome.name, used=outcome.used, limit=outcome.limit)
     else:
         item.staleness += 1
 

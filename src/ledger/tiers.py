@@ -14,7 +14,7 @@ from typing import Any
 
 from ledger.errors import Refused
 from ledger.instants import parse, show
-from ledger.parts.tiers import Part, records_counted, values
+from ledger.parts.tiers import MEMBERSHIP, Part, records_counted, values
 from ledger.rules import RuleVersion
 from ledger.rules.tiers import Condition, Level, Tiers
 
@@ -68,7 +68,27 @@ def reviewed(part: Part, version: RuleVersion) -> Change:
     lower = _kept_below(tiers, standing["rank"], seen.values)
     if tiers.review == "step_down" and not ends:
         lower = max(lower, _one_down(tiers, standing["rank"]), key=lambda one: one.rank if one else 0)
-    return seen.change("downgraded", lower, asked, reason="assignment_ended" if "until" in standing else "review")
+    return seen.lowered(lower, asked, reason=_ended(standing))
+
+
+def paid(part: Part, version: RuleVersion, at: int) -> Change | None:
+    """What a membership that pays for a tier does: it is held until the membership's end, or reviewed where that ends early."""
+    standing, tiers = part["standing"], _tiers(version)
+    holds = part.get("paid")
+    level = tiers.level(holds["tier"]) if holds else None
+    by_membership = standing is not None and standing["by"] == MEMBERSHIP
+    if level is None or holds is None:
+        return reviewed({**part, "standing": {**standing, "review_at": show(at)}}, version) if by_membership else None
+    if by_membership and standing["tier"] == level.name:
+        kind = "retained"
+        if standing["review_at"] == holds["until"]:
+            return None
+    elif level.rank > _rank(standing) or by_membership:
+        kind = "assigned"
+    else:
+        return None
+    seen = _Seen(part, version, at)
+    return seen.change(kind, level, None, reason=MEMBERSHIP, until=holds["until"], by=MEMBERSHIP)
 
 
 def undone(part: Part, version: RuleVersion, at: int) -> Change | None:
@@ -89,8 +109,8 @@ def undone(part: Part, version: RuleVersion, at: int) -> Change | None:
     for lower in tiers.highest_first:
         reached = lower.qualifies is not None and (lower.qualifies.met(then.values) or lower.qualifies.met(now.values))
         if lower.rank <= level.rank and (reached or lower == before):
-            return None if lower == level else then.change("downgraded", lower, level.qualifies, reason="refund")
-    return then.change("downgraded", None, level.qualifies, reason="refund")
+            return None if lower == level else then.lowered(lower, level.qualifies, reason="refund")
+    return then.lowered(None, level.qualifies, reason="refund")
 
 
 def assigned(part: Part, version: RuleVersion, at: int, *, level: Level, until: str | None, reason: str) -> Change:
@@ -166,6 +186,15 @@ class _Seen:
         """The first day that counts, None where there is none."""
         return None if self.first == date.min else self.first.isoformat()
 
+    def lowered(self, lower: Level | None, condition: Condition | None, *, reason: str) -> Change:
+        """The change to a lower tier, though to none below the one that is paid for."""
+        holds = self.part.get("paid")
+        floor = self.tiers.level(holds["tier"]) if holds and parse(holds["until"]) > self.at else None
+        earned = lower is not None and lower.keeps is not None and lower.keeps.met(self.values)
+        if holds is None or floor is None or floor.rank < (lower.rank if lower else 0) or (floor == lower and earned):
+            return self.change("downgraded", lower, condition, reason=reason)
+        return self.change("downgraded", floor, condition, reason=reason, until=holds["until"], by=MEMBERSHIP)
+
     def change(
         self,
         kind: str,
@@ -176,6 +205,7 @@ class _Seen:
         until: str | None = None,
         grace_days: int = 0,
         anchor: date | None = None,
+        by: str | None = None,
     ) -> Change:
         """The change to a tier; what is kept keeps its beginning."""
         standing = self.part["standing"]
@@ -190,7 +220,7 @@ class _Seen:
             "anchor": anchor.isoformat(),
             "on": self.today.isoformat(),
             "review_at": until or (self._review_at(level, anchor, grace_days) if level else None),
-            "by": kind,
+            "by": by or kind,
         }
         if until:
             shown["until"] = until
@@ -234,6 +264,13 @@ def _tiers(version: RuleVersion) -> Tiers:
 def _known_values(tiers: Tiers, found: dict[str, int]) -> dict[str, int]:
     """Without a currency nothing is known of spend."""
     return {measure: amount for measure, amount in found.items() if measure != "spend" or tiers.currency}
+
+
+def _ended(standing: dict[str, Any]) -> str:
+    """Why a tier is lost at a review."""
+    if standing["by"] == MEMBERSHIP:
+        return "membership_ended"
+    return "assignment_ended" if "until" in standing else "review"
 
 
 def _rank(standing: dict[str, Any] | None) -> int:

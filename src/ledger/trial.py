@@ -96,7 +96,7 @@ class Trial:
         return decision.records
 
     def _within_limits(self, account: Account, command: Command) -> Decision:
-        used_up: frozenset[str] = frozenset()
+        used_up: dict[str, int] = {}
         while True:
             context = Context(self.program, self.now, self.state, used_up=used_up)
             decision = self._with_history(command.subject, context, lambda seen: decide(account, command, seen))
@@ -105,9 +105,11 @@ class Trial:
                 for name, amount, _ in decision.counters:
                     self.counters[name] = self.counters.get(name, 0) + amount
                 return decision
-            if not over[0].startswith(BUDGET):
-                raise LimitReached(counter=over[0], used=self.counters.get(over[0], 0), limit=over[1])
-            used_up |= {over[0]}
+            name, limit = over
+            used = self.counters.get(name, 0)
+            if not name.startswith(BUDGET) and name not in decision.may_go_without:
+                raise LimitReached(counter=name, used=used, limit=limit)
+            used_up = {**used_up, name: max(0, limit - used)}
 
     def over(self, decision: Decision) -> tuple[str, int] | None:
         """The first counter that has no room for what a decision adds, with its limit."""

@@ -46,7 +46,12 @@ COUPONS = Words(
     made="coupons",
     id="coupon_id",
     use="redemption_id",
-    made_by=frozenset({"coupon.issued", "membership.purchased", "membership.renewed", "account.opened_from"}),
+    made_by=frozenset(
+        {
+            *("coupon.issued", "account.opened_from", "membership.purchased", "membership.renewed"),
+            *("benefit.taken", "benefit.granted"),
+        }
+    ),
     used="coupon.redeemed",
     returned="coupon.returned",
     voided=frozenset({"coupon.voided", "membership.cancelled"}),

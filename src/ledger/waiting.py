@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -100,7 +100,8 @@ class Pending:
     looked_up: bool = False
     followers: Sequence[Pending] = ()
     limit: Refused | None = None
-    used_up: frozenset[str] = frozenset()
+    used_up: Mapping[str, int] = field(default_factory=dict)
+    may_go_without: Collection[str] = ()
     records: Sequence[Record] = ()
     own: int = -1
     counters: Sequence[tuple[str, int, int | None]] = ()

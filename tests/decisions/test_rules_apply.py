@@ -338,7 +338,7 @@ def test_a_budget_is_a_counter_of_the_append():
 
 def test_a_rule_whose_budget_is_used_up_gives_nothing():
     ledger = MemoryLedger(rules(earns(budget=100), earns("1", id="free")))
-    ledger.used_up = frozenset({"budget:base"})
+    ledger.used_up = {"budget:base": 5}
     decision = ledger.post(purchase("SO-1", 1000, "2026-03-01"))
     own = decision.records[-1]
     assert [posting.rule for posting in own.postings] == ["free"]

@@ -9,7 +9,7 @@ named and checked in the order in which this file and the family's function read
 from collections.abc import Callable
 
 from ledger.account import Account
-from ledger.deciding import coupons, membership, packages
+from ledger.deciding import benefits, coupons, membership, packages
 from ledger.deciding.command import Command, Context, Counterpart, Decision, NeedsCounterpart, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
@@ -51,6 +51,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.adjusted": adjusted,
     "points.transferred": transferred,
     "tier.assigned": tier_assigned,
+    "benefit.taken": benefits.taken,
     "account.opened_from": opened_from,
     "hold.placed": placed,
     "hold.captured": captured,
@@ -80,7 +81,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
 
 
 FALLS_DUE[:] = [time_out, referral_falls_due, unfreeze_when_due, falls_due, membership.falls_due]
-FOLLOWS_AT_ONCE[:] = [follow_referral, follows_at_once]
+FOLLOWS_AT_ONCE[:] = [follow_referral, follows_at_once, benefits.follow]
 
 
 def decide(account: Account, command: Command, context: Context) -> Decision:

@@ -26,7 +26,7 @@ def why_not(unit: Unit, rule: Rule, data: dict[str, Any], day: str) -> dict[str,
         local = to_datetime(unit.instant).astimezone(unit.rules.document.zone)
         if not rule.schedule.holds(date.fromisoformat(day), local):
             return {"reason": "not_scheduled"}
-    if rule.moments is not None and not any(_is_moment(unit, name, data, day) for name in rule.moments):
+    if rule.moments is not None and not any(is_moment(unit, name, data, day) for name in rule.moments):
         return {"reason": "not_the_moment", "moments": list(rule.moments)}
     condition = rule.condition
     if condition is None:
@@ -38,7 +38,8 @@ def why_not(unit: Unit, rule: Rule, data: dict[str, Any], day: str) -> dict[str,
         return why if failed.field is None else {**why, "field": failed.field}
 
 
-def _is_moment(unit: Unit, name: str, data: dict[str, Any], day: str) -> bool:
+def is_moment(unit: Unit, name: str, data: dict[str, Any], day: str) -> bool:
+    """Whether it is a moment on a business day, for an event's data and the customer's day of sign-up."""
     document = unit.rules.document
     signed_up = unit.account.parts.get("signed_up")
     on = None if signed_up is None else business_day(signed_up, document.zone, document.day_starts_minute)

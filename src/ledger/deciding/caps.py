@@ -28,7 +28,7 @@ def capped_by_sums(
     """What the cap per customer and the budget leave of an earning; where that is nothing, the note that says so is added.
 
     Both count what was given, whether or not a refund took it back. Whether the budget covers it only the append knows; it
-    says so by having the event decided again without.
+    says so by having the event decided again without, or with what is left where the rule gives that (`partial`).
     """
     why: dict[str, Any] = {}
     cap = rule.cap_per_customer
@@ -41,8 +41,12 @@ def capped_by_sums(
             notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "cap_per_customer"})
         points, why = allowed, {CAP: cap}
     if rule.budget is not None and points and rule.budget_counter in unit.context.used_up:
-        notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "budget", "budget": rule.budget})
-        return 0, {}
+        left = min(points, unit.context.used_up[rule.budget_counter]) if rule.partial else 0
+        if not left:
+            notes.append({"code": "nothing_earned", "rule": rule.id, "reason": "budget", "budget": rule.budget})
+            return 0, {}
+        notes.append({"code": "capped", "rule": rule.id, "budget": rule.budget, "uncapped": points})
+        return left, {**why, "budget": rule.budget}
     return points, why
 
 

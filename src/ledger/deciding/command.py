@@ -1,6 +1,6 @@
 """What a decision is given, and what it gives back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -53,14 +53,14 @@ class Context:
         state: the program's own state: rules and places.
         history: all records of the customer's stream in order of version, or None where they were not read.
         counterpart: the other customer of an event that concerns two, where it was read.
-        used_up: counters that have no room for what this command was to add: decide without.
+        used_up: counters that have no room for what this command was to add, and how much they have: decide with no more.
     """
 
     program: str
     now: int
     state: ProgramState
     history: list[Record] | None = None
-    used_up: frozenset[str] = frozenset()
+    used_up: Mapping[str, int] = field(default_factory=dict)
     counterpart: "Counterpart | None" = None
 
 
@@ -83,6 +83,7 @@ class Decision:
         own: which record is the event's own; after it comes only what follows from it at once.
         counters: what the unit adds to sums across customers: name, amount, and the limit that must hold (None = any).
         counterpart: the other customer's account after the unit, where it has records on both streams.
+        may_go_without: counters among these that stop nothing: decided again where they have no room (`Context.used_up`).
     """
 
     records: list[Record]
@@ -90,6 +91,7 @@ class Decision:
     own: int = -1
     counters: Sequence[tuple[str, int, int | None]] = ()
     counterpart: Account | None = None
+    may_go_without: Collection[str] = ()
 
     @property
     def state(self) -> Account:
@@ -106,7 +108,8 @@ class Decision:
         after = half.records[fell_due:]
         records = [*half.records[:fell_due], *self.records, *after]
         counters = [*self.counters, *half.counters]
-        return Decision(records, self.account, self.own - len(after), counters, half.account)
+        without = [*self.may_go_without, *half.may_go_without]
+        return Decision(records, self.account, self.own - len(after), counters, half.account, without)
 
 
 def told_after(context: Context, instant: int) -> bool:

@@ -213,6 +213,7 @@ def _add_period(unit: Unit, command: Command, plan: Plan, part: dict[str, Any], 
         "paused_days": paused,
         "end": end,
         "benefit": None if plan.benefit is None else plan.benefit.model_dump(mode="json"),
+        "tier": plan.tier,
         "periods": [*earlier, period],
     }
     return _changed(unit, command, after, {"coupons": coupons} if coupons else {}, reference)

@@ -1,6 +1,6 @@
 """Decisions on the program's own stream: rules published, places registered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class ProgramDecision:
     state: ProgramState
     own: int = -1
     counters: Sequence[tuple[str, int, int | None]] = ()
+    may_go_without: Collection[str] = ()
 
 
 def decide_program(state: ProgramState, command: Command, context: Context) -> ProgramDecision:

@@ -13,7 +13,7 @@ from ledger.deciding.unit import Unit
 from ledger.instants import parse, show
 from ledger.lots import chosen, free_at, total
 from ledger.money import rounded
-from ledger.parts.tiers import ASSET, EMPTY, STANDING, Part, deducted, due_at, evolve, stand, tier_of
+from ledger.parts.tiers import ASSET, EMPTY, PAYING, STANDING, Part, deducted, due_at, evolve, stand, tier_of
 from ledger.records import Posting, Record
 from ledger.rules import RuleVersion
 from ledger.rules.tiers import PurchaseGrowth
@@ -21,6 +21,9 @@ from ledger.rules.tiers import PurchaseGrowth
 COUNTED = frozenset(
     {"customer.signed_up", "account.opened_from", "purchase.recorded", "purchase.refunded", "purchase.returned"}
 )
+
+FOLLOWED = COUNTED | PAYING | {"tier.assigned"}
+"""What a change of tier may follow from."""
 
 UNDOING = frozenset({"purchase.refunded", "purchase.returned"})
 
@@ -124,7 +127,7 @@ def count_refund(unit: Unit, orders: list[dict[str, Any]], currency: str) -> dic
 
 def follows_at_once(unit: Unit, own: Record) -> None:
     """Write the change of tier that follows from an event."""
-    if unit.rules.document.tiers is None or not (own.type in COUNTED or own.type == "tier.assigned"):
+    if unit.rules.document.tiers is None or own.type not in FOLLOWED:
         return
     if unit.late:
         _run_again(unit, own)
@@ -161,6 +164,8 @@ def _change(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] 
         return tiers.assigned(
             part, version, record.instant, level=level, until=data.get("until"), reason=data["reason"]
         )
+    if record.type in PAYING:
+        return tiers.paid(part, version, record.instant)
     if record.type in UNDOING:
         return tiers.undone(part, version, record.instant)
     if record.type == "account.opened_from":
@@ -235,7 +240,7 @@ def _deduction(unit: Unit, part: Part, version: RuleVersion, at: int, change: di
 def _known_by(unit: Unit, instant: int) -> Part | None:
     part: Part | None = None
     for record in (*unit.history, *unit.records):
-        if record.type in COUNTED or record.type == "tier.changed":
+        if record.type in COUNTED or record.type in PAYING or record.type == "tier.changed":
             part = evolve(part, record, record.instant) if record.instant <= instant else part
     return part
 
@@ -275,7 +280,7 @@ def _changes_after(unit: Unit, part: Part, own: Record, records: list[Record]) -
             part = deducted(part, record)
             continue
         part = evolve(part, record, record.instant) or EMPTY
-        if record.type in COUNTED or record.type == "tier.assigned":
+        if record.type in FOLLOWED:
             change = _change(part, book.at(record.instant), record)
             if change is not None:
                 changes.append((record.instant, change))

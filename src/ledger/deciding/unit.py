@@ -4,8 +4,9 @@ Instants: `instant` is when the event takes effect (its `time`, or `now` where i
 instant lies before the latest on its stream is late: what it takes must have been free from then until now, as the history says.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
@@ -15,7 +16,7 @@ from ledger.deciding.numbering import due_id, renumbered
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
 from ledger.history import Timeline
 from ledger.instants import show
-from ledger.lots import Free, free_at, joinable
+from ledger.lots import Free, free_at, joinable, open_after
 from ledger.money import AMOUNT_MAX
 from ledger.records import FOLLOWS, Lot, Posting, Record
 from ledger.rules import RuleVersion
@@ -25,6 +26,14 @@ FALLS_DUE: list[Callable[["Unit", int], None]] = []
 
 FOLLOWS_AT_ONCE: list[Callable[["Unit", Record], None]] = []
 """What the families write after an event's own record, such as an upgrade."""
+
+
+class Beside(NamedTuple):
+    """What is to stand in one record that follows; `counters` as in `Unit`."""
+
+    postings: list[Posting]
+    notes: list[dict[str, Any]]
+    counters: list[tuple[str, int, int | None]]
 
 
 class Unit:
@@ -37,6 +46,7 @@ class Unit:
         counters: what the event's own record adds to sums across customers: name, amount, limit.
         counters_beside: what the unit's other records add; each says so itself.
         other, half: the unit in the making on the other customer's stream, and that customer's half of this one.
+        may_go_without: counters that stop nothing: where one has no room, what was to be counted is left out.
     """
 
     def __init__(self, account: Account, context: Context, subject: str, instant: int, rules: RuleVersion) -> None:
@@ -50,6 +60,7 @@ class Unit:
         self.postings: list[Posting] = []
         self.notes: list[dict[str, Any]] = []
         self.counters: list[tuple[str, int, int | None]] = []
+        self.may_go_without: set[str] = set()
         self.counters_beside: list[tuple[str, int, int | None]] = []
         self.other: Unit | None = None
         self.half: Decision | None = None
@@ -201,12 +212,26 @@ class Unit:
         for follow in FOLLOWS_AT_ONCE:
             follow(self, own)
         decision = Decision(self.records, self.account, before - 1 - len(self.records), self.all_counters)
+        decision.may_go_without = self.may_go_without
         return decision if self.half is None else decision.joined(self.half)
 
     @property
     def all_counters(self) -> list[tuple[str, int, int | None]]:
         """What the unit adds to sums across customers."""
         return [*self.counters_beside, *self.counters] if self.counters_beside else self.counters
+
+    @contextmanager
+    def beside(self) -> Iterator["Beside"]:
+        """What is posted within belongs to a record that follows from the event's own, which is written already."""
+        kept = self.postings, self.notes, self.counters
+        beside = Beside([], [], [])
+        self.postings, self.notes, self.counters = beside
+        self._taken, self._covered = {}, {}
+        try:
+            yield beside
+        finally:
+            self.postings, self.notes, self.counters = kept
+            self.counters_beside += beside.counters
 
     def write_due(
         self,
@@ -266,7 +291,7 @@ class Unit:
         if len(self.account.lots) + sum(1 + len(posting.lots) for posting in self.postings) <= OPEN_LOTS_MAX:
             return
         at = max(self.instant, self.account.latest)
-        surplus = self._open_after(asset, at) - OPEN_LOTS_MAX
+        surplus = open_after(self.account, self.postings, asset, at) - OPEN_LOTS_MAX
         taken = {lot for posting in self.postings for lot, _ in posting.lots}
         for agreeing in () if asset.startswith("stored.") else joinable(self.account, asset, at):
             group = [lot for lot in agreeing if lot.id not in taken]
@@ -275,20 +300,6 @@ class Unit:
                 surplus -= len(group) - 1
         if surplus > 0:
             raise TooManyLots(open=surplus + OPEN_LOTS_MAX, limit=OPEN_LOTS_MAX)
-
-    def _open_after(self, asset: str, at: int) -> int:
-        """How many lots of an asset will be open at an instant, with the postings so far."""
-        left = {
-            lot.id: lot.remaining for lot in self.account.lots.values() if lot.asset == asset and lot.expires_at > at
-        }
-        for posting in self.postings:
-            if posting.asset == asset:
-                sign = -1 if posting.source.startswith("customer:") else 1
-                for lot, amount in posting.lots:
-                    left[lot] = left.get(lot, 0) + sign * amount
-                if posting.lot is not None and posting.to == f"customer:{asset}":
-                    left[posting.lot] = posting.amount
-        return sum(amount > 0 for amount in left.values())
 
     def _join(self, asset: str, group: list[Lot], at: int) -> None:
         eldest = min(group, key=lambda lot: lot.granted_at)

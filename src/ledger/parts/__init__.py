@@ -4,7 +4,7 @@ A family's part is JSON, kept in the head under the family's name, replaced and 
 its part stands in `family.py`, so that each family's file can be listed here.
 """
 
-from ledger.parts import membership, openings, referral, rules, standing, transfers, vouchers
+from ledger.parts import benefits, membership, openings, referral, rules, standing, transfers, vouchers
 from ledger.parts.family import Family, never, nothing
 from ledger.parts.holds import HOLDS
 from ledger.parts.tiers import TIERS
@@ -17,6 +17,7 @@ FAMILIES: tuple[Family, ...] = (
     rules.GIVEN,
     *vouchers.FAMILIES,
     membership.FAMILY,
+    benefits.FAMILY,
     referral.FAMILY,
     standing.FAMILY,
     transfers.FAMILY,

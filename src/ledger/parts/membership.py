@@ -59,6 +59,7 @@ def _after(after: dict[str, Any], instant: int) -> dict[str, Any]:
         "end": parse(after["end"]),
         "changed": instant,
         "benefit": after.get("benefit"),
+        "tier": after.get("tier"),
         "periods": periods,
     }
 
@@ -73,6 +74,8 @@ def shown(part: dict[str, Any], instant: int) -> dict[str, Any]:
     said["end"] = show(part["end"])
     if part["benefit"] is not None:
         said["benefit"] = part["benefit"]
+    if part.get("tier") is not None:
+        said["tier"] = part["tier"]
     said["periods"] = [
         {**period, "start": show(period["start"]), "end": show(period["end"])} for period in part["periods"]
     ]

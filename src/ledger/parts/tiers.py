@@ -1,9 +1,10 @@
 """Tiers: what an account remembers of what counts towards a tier, by the day, and the tier it stands at.
 
 A part is `{"joined": day, "days": {day: [growth, orders, {currency: spend}, [versions]]}, "before": [growth, orders, {…}],
-"standing": null | {…}}`. `days` reach back further than any window may; what lies before is one sum, for windows without a
-beginning. A record says itself, in `derived.tier`, what it counts and on which day; `tier.changed` says the whole standing, so
-the last one written is the one that stands, whatever its instant.
+"standing": null | {…}, "paid"?: null | {"tier", "until"}}`. `days` reach back further than any window may; what lies before is
+one sum, for windows without a beginning. A record says itself, in `derived.tier`, what it counts and on which day; `tier.changed`
+says the whole standing, so the last one written is the one that stands, whatever its instant. `paid` is the tier that an active
+membership pays for.
 """
 
 from datetime import date, timedelta
@@ -24,6 +25,11 @@ STANDING = ("tier", "rank", "from", "since", "anchor", "on", "review_at", "by", 
 
 ASSET = "growth"
 
+MEMBERSHIP = "membership"
+"""What brought a tier that is held because it is paid for."""
+
+PAYING = frozenset(f"membership.{what}" for what in ("purchased", "renewed", "paused", "resumed", "cancelled", "ended"))
+
 Part = dict[str, Any]
 
 EMPTY: Part = {"joined": None, "days": {}, "before": [0, 0, {}], "standing": None}
@@ -33,8 +39,17 @@ def evolve(part: Part | None, record: Record, _: int) -> Part | None:
     """Count what a record counts; stand where a change says."""
     if record.type == "tier.changed":
         return stand(deducted(part or EMPTY, record), record.data)
+    if record.type in PAYING:
+        return _paid(part, record)
     says = (record.derived or {}).get("tier")
     return part if says is None else count(part or EMPTY, says, record.version)
+
+
+def _paid(part: Part | None, record: Record) -> Part | None:
+    """Hold what a membership pays for, or no more."""
+    said = (record.derived or {}).get("membership", {})
+    paid = {"tier": said["tier"], "until": said["end"]} if "tier" in said and said["status"] == "active" else None
+    return part if (part or EMPTY).get("paid") == paid else {**(part or EMPTY), "paid": paid}
 
 
 def count(part: Part, says: dict[str, Any], version: int) -> Part:
@@ -150,7 +165,8 @@ TIERS = Family(
             "purchase.returned",
             "tier.changed",
         }
-    ),
+    )
+    | PAYING,
     evolve,
     due_at,
 )

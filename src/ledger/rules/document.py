@@ -15,7 +15,7 @@ from ledger.rules.closing import Closing
 from ledger.rules.coupons import CouponKind, PackageKind
 from ledger.rules.earning import EventEarning, PurchaseEarning
 from ledger.rules.examples import Example
-from ledger.rules.membership import Plan
+from ledger.rules.membership import Bundle, Plan
 from ledger.rules.moments import Occasion
 from ledger.rules.points import Availability, Expiry, RedemptionReversal
 from ledger.rules.referral import Referral
@@ -88,17 +88,35 @@ class RulesDocument(Part):
             for place, name in enumerate(ids):
                 if name in ids[:place]:
                     raise Misfit(f"/{block}/{place}/id", f"two {block} are called {name!r}")
-        earning = {rule.id for rule in self.earning}
-        for place, rule in enumerate(self.tiers.growth if self.tiers else ()):
-            if rule.id in earning:
-                raise Misfit(f"/tiers/growth/{place}/id", f"an earning rule is called {rule.id!r}")
+        self._tiers_fit()
         for place, plan in enumerate(self.membership):
-            for number, part in enumerate(plan.bundle.coupons):
-                if part.kind not in self.coupon_kinds:
-                    raise Misfit(
-                        f"/membership/{place}/bundle/coupons/{number}/kind", f"no coupon is called {part.kind!r}"
-                    )
+            self._coupons_are_known(plan.bundle, f"/membership/{place}/bundle")
+            if plan.tier is not None and (self.tiers is None or self.tiers.level(plan.tier) is None):
+                raise Misfit(f"/membership/{place}/tier", f"no tier is called {plan.tier!r}")
         return self
+
+    def _tiers_fit(self) -> None:
+        if self.tiers is None:
+            return
+        earning = {rule.id for rule in self.earning}
+        for block, rules in (("growth", self.tiers.growth), ("benefits", self.tiers.benefits or ())):
+            for place, rule in enumerate(rules):
+                if rule.id in earning:
+                    raise Misfit(f"/tiers/{block}/{place}/id", f"an earning rule is called {rule.id!r}")
+        for place, benefit in enumerate(self.tiers.benefits or ()):
+            pointer = f"/tiers/benefits/{place}"
+            self._coupons_are_known(benefit, pointer)
+            for name in benefit.tiers:
+                if self.tiers.level(name) is None:
+                    raise Misfit(f"{pointer}/tiers", f"no tier is called {name!r}")
+            for name in benefit.moments or ():
+                if name not in self.occasions:
+                    raise Misfit(f"{pointer}/moments", f"no moment is called {name!r}")
+
+    def _coupons_are_known(self, bundle: Bundle, pointer: str) -> None:
+        for number, part in enumerate(bundle.coupons):
+            if part.kind not in self.coupon_kinds:
+                raise Misfit(f"{pointer}/coupons/{number}/kind", f"no coupon is called {part.kind!r}")
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -22,7 +22,8 @@ class Earning(Part):
     """What every earning rule may say besides its amount; what is left out does not matter.
 
     It applies where `schedule` and `when` hold and one of `moments` is. `cap_per_customer` bounds what one customer is ever
-    given by the rule, `budget` what all are together: an earning that the rest of the budget does not cover is not given.
+    given by the rule, `budget` what all are together: an earning that the rest of the budget does not cover is not given, or,
+    where it may be `partial`, as far as it reaches.
     Within a `group` the document's `stacking` decides which rules count.
     """
 
@@ -34,6 +35,13 @@ class Earning(Part):
     cap_per_day: Points | None = None
     cap_per_customer: Points | None = None
     budget: Points | None = None
+    partial: bool = Field(default=False, strict=True)
+
+    @model_validator(mode="after")
+    def _partial_of_a_budget(self) -> Self:
+        if self.partial and self.budget is None:
+            raise ValueError("partial belongs to a budget")
+        return self
 
     @cached_property
     def is_gated(self) -> bool:

@@ -35,7 +35,8 @@ class Plan(Part):
 
     `price` in minor units for `months` of it. A renewal `from_end` begins where the period before ends, `from_today` at once. At
     a cancellation the days after it are paid back: `pro_rata`, `less_used_at_list` (the price less the months begun at
-    `list_month` each), or `none`; what is left of the bundle is taken back where `takes_back` says so.
+    `list_month` each), or `none`; what is left of the bundle is taken back where `takes_back` says so. `tier` is held at least as
+    long as the membership is active.
     """
 
     id: Name
@@ -47,6 +48,7 @@ class Plan(Part):
     renewal: Literal["from_end", "from_today"] = "from_end"
     refund: Literal["pro_rata", "less_used_at_list", "none"] = "pro_rata"
     list_month: Minor | None = None
+    tier: Name | None = None
     takes_back: bool = Field(default=True, strict=True)
     pause_days_max: int = Field(0, ge=0, le=3660, strict=True)
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from ledger.money import AMOUNT_MAX, Rounding, exponent, ratio
 from ledger.rules.basics import Currency, Name, Part, Points, Ratio, TenderKind, months_later
+from ledger.rules.benefits import Benefit
 
 Threshold = Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)]
 
@@ -223,6 +224,7 @@ class Tiers(Part):
         grace_days: how long after a failed review the tier may still be kept; what is done meanwhile counts.
         refunds_undo_upgrade: a refund without whose purchase the tier would not have been reached takes it back.
         growth: how growth value is earned.
+        benefits: what holding a tier brings besides earning.
     """
 
     currency: Currency | None = None
@@ -234,13 +236,14 @@ class Tiers(Part):
     refunds_undo_upgrade: bool = Field(default=False, strict=True)
     growth: tuple[Annotated[PurchaseGrowth | EventGrowth, Field(discriminator="on")], ...] = ()
     levels: tuple[Level, ...] = Field(min_length=1, max_length=100)
+    benefits: Annotated[tuple[Benefit, ...], Field(max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Tiers":
         for attribute, values in (
             ("names", [level.name for level in self.levels]),
             ("ranks", [level.rank for level in self.levels]),
-            ("ids", [rule.id for rule in self.growth]),
+            ("ids", [rule.id for rule in (*self.growth, *(self.benefits or ()))]),
         ):
             if len(set(values)) < len(values):
                 raise ValueError(f"the {attribute} must differ")
@@ -253,6 +256,16 @@ class Tiers(Part):
     def highest_first(self) -> tuple[Level, ...]:
         """The tiers by rank, the best first."""
         return tuple(sorted(self.levels, key=lambda level: -level.rank))
+
+    @cached_property
+    def benefits_by_id(self) -> dict[str, Benefit]:
+        """What holding a tier brings, by name."""
+        return {benefit.id: benefit for benefit in self.benefits or ()}
+
+    @cached_property
+    def given_when_reached(self) -> tuple[Benefit, ...]:
+        """Those of them that are given by themselves."""
+        return tuple(benefit for benefit in self.benefits or () if benefit.given == "reached")
 
     @cached_property
     def _by_name(self) -> dict[str, Level]:

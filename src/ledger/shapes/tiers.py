@@ -1,11 +1,11 @@
-"""Tiers: what staff decides about them."""
+"""Tiers: what staff decides about them, and what a customer takes of their benefits."""
 
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from pydantic import with_config
+from pydantic import StringConstraints, with_config
 from typing_extensions import TypedDict
 
-from ledger.shapes.basics import CLOSED, Instant, LongText, Text
+from ledger.shapes.basics import CLOSED, KIND_PATTERN, Attributes, Instant, LongText, Place, Text
 
 
 @with_config(CLOSED)
@@ -18,4 +18,13 @@ class TierAssigned(TypedDict):
     ticket: NotRequired[Text]
 
 
-SHAPES: dict[str, Any] = {"tier.assigned": TierAssigned}
+@with_config(CLOSED)
+class BenefitTaken(TypedDict):
+    """`benefit.taken`: the customer takes a benefit of the tier; `attributes` say what its moments ask for."""
+
+    benefit: Annotated[str, StringConstraints(pattern=KIND_PATTERN)]
+    attributes: NotRequired[Attributes]
+    place: NotRequired[Place]
+
+
+SHAPES: dict[str, Any] = {"tier.assigned": TierAssigned, "benefit.taken": BenefitTaken}
