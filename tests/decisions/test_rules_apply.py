@@ -346,6 +346,24 @@ def test_a_rule_whose_budget_is_used_up_gives_nothing():
     assert not decision.counters
 
 
+@pytest.mark.parametrize(
+    ("left", "given_points", "note"),
+    [
+        (5, ["5 base"], {"code": "capped", "rule": "base", "budget": 100, "uncapped": 10}),
+        (0, [], nothing("budget", budget=100)),
+    ],
+)
+def test_a_partial_budget_gives_what_is_left(left, given_points, note):
+    """The counter is raised by exactly that, so the append may refuse it again where a rival took some of it meanwhile."""
+    ledger = MemoryLedger(rules(earns(budget=100, partial=True)))
+    ledger.used_up = {"budget:base": left}
+    decision = ledger.post(purchase("SO-1", 1000, "2026-03-01"))
+    own = decision.records[-1]
+    assert [f"{posting.amount} {posting.rule}" for posting in own.postings] == given_points
+    assert own.notes == [note]
+    assert list(decision.counters) == ([("budget:base", left, 100)] if left else [])
+
+
 def test_faults_between_rules_say_where():
     faults = {
         "/earning/1/id": rules(earns(), earns()),

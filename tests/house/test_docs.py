@@ -42,7 +42,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 
 def test_the_rules_shown_for_tiers_are_rules() -> None:
-    (shown,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "TIERS.md").read_text(), re.DOTALL)
-    document = read_document(read_yaml(shown.encode()))
+    shown = re.findall(r"```yaml\n(.*?)```", (DOCS / "TIERS.md").read_text(), re.DOTALL)
+    document, of_benefits = (read_document(read_yaml(one.encode())) for one in shown)
     assert document.tiers is not None
+    assert of_benefits.tiers is not None
+    assert list(of_benefits.tiers.benefits_by_id) == ["birthday_gift", "welcome", "coffee"]
     assert [level.name for level in document.tiers.highest_first] == ["staff", "gold", "silver", "member"]

@@ -46,8 +46,22 @@ def tell(shop: Teller) -> None:
         reason="campaign",
         campaign="spring",
     )
+    shop.say(
+        "It pays for diapers, with the coupon that gold brought; both come back with the parcel, the money to her card."
+    )
+    shop.post(
+        "2026-03-12 20:00", "mei", "purchase.recorded", order_id="B-4", currency="CNY", total=23200, place=APP,
+        tenders=[
+            {"kind": "coupon", "amount": 2000, "coupon_id": "D-1"},
+            {"kind": "coupon", "amount": 1200, "coupon_id": "benefit:gold_welcome:2026:shipping:1"},
+            {"kind": "wechat", "amount": 20000},
+        ],
+    )  # fmt: skip
+    shop.post("2026-03-13 16:00", "mei", "purchase.refunded", refund_id="RF-1", order_id="B-4", amount=23200)
     shop.say("The pram goes back: what it earned is taken back, and the tier it brought is undone.")
     shop.post("2026-03-14 16:00", "mei", "purchase.refunded", refund_id="RF-2", order_id="B-2", amount=189900)
     shop.read("mei", "2026-03-15 00:00")
+    shop.say("Her birthday is in March; the ledger hears the month and keeps no date.")
+    shop.post("2026-03-15 10:00", "mei", "benefit.taken", benefit="birthday_gift", attributes={"birthday_month": 3})
     shop.say("What is left is not available yet, so nothing can be redeemed.")
     shop.post("2026-03-16 10:00", "mei", "points.redeemed", redemption_id="R-1", points=5000)

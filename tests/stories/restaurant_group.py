@@ -71,6 +71,30 @@ def tell(shop: Teller) -> None:
     shop.post(
         "2026-05-09 15:01", "wei", "coupon.redeemed", coupon_id="C-1", redemption_id="U-2", spend=7200, place=SHENZHEN
     )
+    shop.say(
+        "Being a regular brought a voucher, too: it is set aside for a delivery, which comes with less than it is worth."
+    )
+    tea = "benefit:tea_for_regulars:ever:tea:1"
+    shop.post(
+        "2026-05-10 18:00", "wei", "hold.placed", hold_id="H-0", asset="coupon", coupon_id=tea, spend=7200,
+        until="2026-05-10T23:00:00+08:00", place=SHENZHEN,
+    )  # fmt: skip
+    shop.post(
+        "2026-05-10 18:01", "wei", "coupon.redeemed", coupon_id=tea, redemption_id="U-3", spend=7200, place=SHENZHEN
+    )
+    shop.post("2026-05-10 19:00", "wei", "hold.captured", hold_id="H-0", amount=1200, order_id="A-5")
+    shop.say(
+        "In the month of her birthday she has the cake, and it comes with the lunch it is eaten at; a second one is refused."
+    )
+    shop.post("2026-05-12 12:00", "wei", "benefit.taken", benefit="birthday_cake", attributes={"birthday_month": 5})
+    shop.post(
+        "2026-05-12 12:40", "wei", "purchase.recorded", order_id="A-6", currency="CNY", total=9800, place=SHENZHEN,
+        tenders=[
+            {"kind": "coupon", "amount": 0, "coupon_id": "benefit:birthday_cake:2026:cake:1"},
+            {"kind": "wechat", "amount": 9800},
+        ],
+    )  # fmt: skip
+    shop.post("2026-05-13 12:00", "wei", "benefit.taken", benefit="birthday_cake", attributes={"birthday_month": 5})
     shop.say("The rest of the card is held for a table, of which a part is captured; more than is there is refused.")
     shop.post(
         "2026-05-20 12:00", "wei", "hold.placed", hold_id="H-1", asset="stored_value", currency="CNY", amount=30000,
@@ -78,4 +102,7 @@ def tell(shop: Teller) -> None:
     )  # fmt: skip
     shop.post("2026-05-20 20:00", "wei", "hold.captured", hold_id="H-1", amount=26000, order_id="A-4")
     shop.post("2026-05-20 20:30", "wei", "stored_value.spent", spend_id="S-1", currency="CNY", amount=100000)
-    shop.read("wei", "2026-05-21 00:00")
+    shop.say("Yu buys a year of VIP; the tier lasts as long.")
+    shop.post("2026-05-21 12:00", "yu", "membership.purchased", membership_id="M-1", plan="vip", place=GUANGZHOU)
+    shop.read("yu", "2026-05-22 00:00")
+    shop.read("wei", "2026-05-22 00:00")
