@@ -206,3 +206,46 @@ async def test_64_rivals_for_the_last_of_a_budget_share_it_and_all_are_recorded(
     finally:
         await shop.stop()
         await shop.pool.close()
+
+
+async def test_64_rivals_for_the_last_of_a_partial_budget_are_given_all_of_it(migrated_database: Database):
+    """105 points in tens: ten rivals get ten, one gets five, the others nothing; the counter stands at 105."""
+    budgeted = {"id": "launch", "on": "purchase.recorded", "points": 10, "budget": 105, "partial": True}
+    shop = await open_shop(migrated_database.service_url, document=rules(budgeted))
+    try:
+        writers = [await shop.writer() for _ in range(4)]
+        posted = [command(purchase(f"SO-{n}", 100, "2026-03-01"), f"c-{n}") for n in range(64)]
+        answers = await asyncio.gather(*(writers[n % 4].post([one]) for n, one in enumerate(posted)))
+        postings = [posting["amount"] for (answer,) in answers for posting in receipt_of(answer)["postings"]]
+        assert sorted(postings) == [5, *([10] * 10)]
+        await shop.check()
+    finally:
+        await shop.stop()
+        await shop.pool.close()
+
+
+async def test_64_rivals_for_the_last_coupons_of_a_benefit_all_buy_and_only_as_many_get_one(
+    migrated_database: Database,
+):
+    """The cap of a coupon that a tier brings by itself stops no purchase. Against: limit_reached for the 54 others."""
+    benefit = {"id": "welcome", "tiers": ["member"], "given": "reached", "coupons": [{"kind": "cake"}]}
+    document = {
+        **rules(),
+        "coupons": [{"id": "cake", "value": {"kind": "gift", "sku": "CAKE"}, "caps": {"total": 10}}],
+        "tiers": {
+            "window": {"kind": "lifetime"},
+            "levels": [{"name": "member", "rank": 1, "qualifies": {"orders": 1}}],
+            "benefits": [benefit],
+        },
+    }
+    shop = await open_shop(migrated_database.service_url, document=document)
+    try:
+        writers = [await shop.writer() for _ in range(4)]
+        posted = [command(purchase(f"SO-{n}", 100, "2026-03-01"), f"c-{n}") for n in range(64)]
+        answers = await asyncio.gather(*(writers[n % 4].post([one]) for n, one in enumerate(posted)))
+        types = [[record["type"] for record in receipt_of(answer)["records"]] for (answer,) in answers]
+        assert sorted(map(len, types)) == [2] * 54 + [3] * 10
+        await shop.check()
+    finally:
+        await shop.stop()
+        await shop.pool.close()
