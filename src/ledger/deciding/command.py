@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger.account import Account
 from ledger.errors import FormError
 from ledger.instants import MINUTE, show
 from ledger.program import ProgramState
-from ledger.records import Record, source_key
+from ledger.records import Posting, Record, source_key
 
 AHEAD_MAX_MINUTES = 5
 
@@ -71,6 +71,14 @@ class Counterpart:
     customer: str
     account: Account
     history: list[Record] | None = None
+
+
+class Beside(NamedTuple):
+    """What is to stand in one record that follows; `counters` as in `Unit`."""
+
+    postings: list[Posting]
+    notes: list[dict[str, Any]]
+    counters: list[tuple[str, int, int | None]]
 
 
 @dataclass(slots=True)

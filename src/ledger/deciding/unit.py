@@ -6,11 +6,11 @@ instant lies before the latest on its stream is late: what it takes must have be
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
-from ledger.deciding.command import DUE, Command, Context, Decision, NeedsHistory, told_after
+from ledger.deciding.command import DUE, Beside, Command, Context, Decision, NeedsHistory, told_after
 from ledger.deciding.expiring import expiries, expiry_reversal
 from ledger.deciding.numbering import due_id, renumbered
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
@@ -26,14 +26,6 @@ FALLS_DUE: list[Callable[["Unit", int], None]] = []
 
 FOLLOWS_AT_ONCE: list[Callable[["Unit", Record], None]] = []
 """What the families write after an event's own record, such as an upgrade."""
-
-
-class Beside(NamedTuple):
-    """What is to stand in one record that follows; `counters` as in `Unit`."""
-
-    postings: list[Posting]
-    notes: list[dict[str, Any]]
-    counters: list[tuple[str, int, int | None]]
 
 
 class Unit:
@@ -221,7 +213,7 @@ class Unit:
         return [*self.counters_beside, *self.counters] if self.counters_beside else self.counters
 
     @contextmanager
-    def beside(self) -> Iterator["Beside"]:
+    def beside(self) -> Iterator[Beside]:
         """What is posted within belongs to a record that follows from the event's own, which is written already."""
         kept = self.postings, self.notes, self.counters
         beside = Beside([], [], [])
