@@ -88,7 +88,7 @@ def paid(part: Part, version: RuleVersion, at: int) -> Change | None:
     else:
         return None
     seen = _Seen(part, version, at)
-    return seen.change(kind, level, None, reason=MEMBERSHIP, until=holds["until"], by=MEMBERSHIP)
+    return {**seen.change(kind, level, None, reason=MEMBERSHIP, until=holds["until"]), "by": MEMBERSHIP}
 
 
 def undone(part: Part, version: RuleVersion, at: int) -> Change | None:
@@ -193,7 +193,7 @@ class _Seen:
         earned = lower is not None and lower.keeps is not None and lower.keeps.met(self.values)
         if holds is None or floor is None or floor.rank < (lower.rank if lower else 0) or (floor == lower and earned):
             return self.change("downgraded", lower, condition, reason=reason)
-        return self.change("downgraded", floor, condition, reason=reason, until=holds["until"], by=MEMBERSHIP)
+        return {**self.change("downgraded", floor, condition, reason=reason, until=holds["until"]), "by": MEMBERSHIP}
 
     def change(
         self,
@@ -205,7 +205,6 @@ class _Seen:
         until: str | None = None,
         grace_days: int = 0,
         anchor: date | None = None,
-        by: str | None = None,
     ) -> Change:
         """The change to a tier; what is kept keeps its beginning."""
         standing = self.part["standing"]
@@ -220,7 +219,7 @@ class _Seen:
             "anchor": anchor.isoformat(),
             "on": self.today.isoformat(),
             "review_at": until or (self._review_at(level, anchor, grace_days) if level else None),
-            "by": by or kind,
+            "by": kind,
         }
         if until:
             shown["until"] = until

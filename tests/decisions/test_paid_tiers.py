@@ -4,7 +4,7 @@ import pytest
 
 from ledger.errors import FormError
 from ledger.rules import read_document
-from tests.builders import clock_runs, member, membership, purchase, refunded, renewal
+from tests.builders import clock_runs, member, membership, opened, purchase, refunded, renewal
 from tests.given import given, table
 from tests.tiering import GOLD, SILVER, assigned, changed, changes, level, stands, tiered
 
@@ -118,6 +118,12 @@ def test_the_clock_changes_no_answer(clock):
     steps = [BOUGHT, *([clock_runs("2026-04-02")] if clock else [])]
     ledger = having(*steps).ledger
     assert [stands(ledger, day) for day in ("2026-02-28", "2026-03-31", "2026-04-01")] == [None, "silver", None]
+
+
+def test_a_membership_taken_over_pays_for_its_tier():
+    held = {"membership_id": "M-1", "plan": "vip", "start": "2026-02-01T00:00:00Z", "end": "2026-05-01T00:00:00Z"}
+    found = having().when(opened("2026-03-01", membership=held, history={"orders": 1, "spend": {}}))
+    changed(found, "assigned silver 2026-03-01, review 2026-05-01")
 
 
 def test_a_plan_pays_for_a_tier_there_is():

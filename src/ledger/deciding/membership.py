@@ -167,6 +167,7 @@ def take_over(unit: Unit, held: dict[str, Any]) -> dict[str, Any]:
         "paused_at": None,
         "end": end,
         "benefit": None if plan.benefit is None else plan.benefit.model_dump(mode="json"),
+        "tier": plan.tier,
         "periods": [period],
     }
     return shown(after, unit.instant)

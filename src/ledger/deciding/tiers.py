@@ -157,13 +157,7 @@ def _change(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] 
     if version.document.tiers is None:
         return None
     if record.type == "tier.assigned":
-        data = record.data
-        level = version.document.tiers.level(data["tier"])
-        if level is None:
-            return None
-        return tiers.assigned(
-            part, version, record.instant, level=level, until=data.get("until"), reason=data["reason"]
-        )
+        return _assigned(part, version, record)
     if record.type in PAYING:
         return tiers.paid(part, version, record.instant)
     if record.type in UNDOING:
@@ -173,12 +167,22 @@ def _change(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] 
     return tiers.raised(part, version, record.instant)
 
 
+def _assigned(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] | None:
+    data = record.data
+    level = version.document.tiers.level(data["tier"]) if version.document.tiers else None
+    if level is None:
+        return None
+    return tiers.assigned(part, version, record.instant, level=level, until=data.get("until"), reason=data["reason"])
+
+
 def _taken_over(part: Part, version: RuleVersion, record: Record) -> dict[str, Any] | None:
     """The tier that an opening tells of; of an account whose tier has been told, another part changes nothing."""
     said = record.data.get("tier")
     if said is None:
         told = (part["standing"] or {}).get("by") == tiers.TAKEN_OVER
-        return None if told else tiers.raised(part, version, record.instant)
+        raised = None if told else tiers.raised(part, version, record.instant)
+        paid = tiers.paid(part, version, record.instant)
+        return paid if paid is not None and (raised is None or paid["rank"] > raised["rank"]) else raised
     level = version.document.tiers.level(said["tier"]) if version.document.tiers else None
     if level is None:
         return None

@@ -39,8 +39,8 @@ def evolve(part: Part | None, record: Record, _: int) -> Part | None:
     """Count what a record counts; stand where a change says."""
     if record.type == "tier.changed":
         return stand(deducted(part or EMPTY, record), record.data)
-    if record.type in PAYING:
-        return _paid(part, record)
+    if record.type in PAYING or "membership" in (record.derived or ()):
+        part = _paid(part, record)
     says = (record.derived or {}).get("tier")
     return part if says is None else count(part or EMPTY, says, record.version)
 
