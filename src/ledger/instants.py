@@ -23,6 +23,7 @@ LATEST = 253_370_764_800 * SECOND
 """9999-01-01: the last instant that calendar arithmetic may start from."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - its text has no offset to be cut off again
 _MICROSECOND = timedelta(microseconds=1)
 _QUARTER = 15 * MINUTE
 
@@ -131,4 +132,4 @@ def _gap_end(day: date, zone: ZoneInfo) -> int:
 
 @lru_cache(maxsize=65_536)
 def _second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (_NAIVE_EPOCH + timedelta(seconds=seconds)).isoformat()

@@ -1,6 +1,6 @@
 """Requests given up midway, at every point: no transaction stays open, no outcome is lost, memory stays flat.
 
-Planted, and caught here:
+Planted, and caught here: every request kept 64 KiB of the process for ever.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ from tests.postgres import Database, query, scalar
 
 EVENTS = "/v1/programs/default/events"
 HASTY = 16
-ROUNDS = 5
+ROUNDS = 10
+WARM = 5
+"""Rounds after which a process has what it needs: buffers for the longest answers come with the log's growth."""
 GIVE_UP_SECONDS_MAX = 0.03
 CONNECTIONS_MAX = 20
 """Of one server: ten for writing, ten for reading."""
@@ -76,7 +78,7 @@ def _event(journal: Journal, dice: random.Random, name: str) -> Entry:
 
 
 async def give_up_under_load(fleet: Fleet, requests: int, *, seed: int) -> dict[str, object]:
-    """Patient clients post while hasty ones give up, in rounds; memory is compared from the second round on."""
+    """Patient clients post while hasty ones give up, in rounds; memory is compared once the process is warm."""
     journal = Journal()
     server = await fleet.server()
     memory = []
@@ -93,7 +95,7 @@ async def give_up_under_load(fleet: Fleet, requests: int, *, seed: int) -> dict[
     assert _connections(fleet.database) <= CONNECTIONS_MAX
     unknown = await settle(journal, [server.client()])
     counted = await verify(journal, fleet.database)
-    grown = (memory[-1] - memory[1]) / 2**20
+    grown = (memory[-1] - memory[WARM - 1]) / 2**20
     return {
         "requests given up": requests,
         "memory grown (MiB)": round(grown, 1),
@@ -119,8 +121,9 @@ def _connections(database: Database) -> int:
     return int(scalar(database.superuser_url, asking))
 
 
+@pytest.mark.slow
 async def test_requests_given_up_midway_leave_nothing_open_and_lose_nothing(fleet: Fleet, note):
-    counted = await give_up_under_load(fleet, 800, seed=1)
+    counted = await give_up_under_load(fleet, 1600, seed=1)
     note(**counted)
     assert counted["memory grown (MiB)"] < 30
 
