@@ -2,7 +2,7 @@
 
 The sender notices nothing: it gets its receipt, the one the log gives for ever, and never a conflict with itself.
 
-Planted, and caught here:
+Planted, and caught here: an append whose answer was lost was answered 503 instead of being looked up in the log.
 """
 
 import asyncio

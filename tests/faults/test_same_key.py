@@ -1,6 +1,6 @@
 """The same key from many hands, and one balance wanted by many: over four processes at once.
 
-Planted, and caught here:
+Planted, and caught here: the append looked up no source keys; the append let a unit through that was decided on an older head.
 """
 
 import asyncio
