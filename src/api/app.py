@@ -1,6 +1,6 @@
 """The HTTP face: the application, its routes, and what it opens and closes.
 
-    create_app(opening, engine) -> FastAPI     `opening` gives the ledger for the life of the application
+    create_app(opening, analyst) -> FastAPI    `opening` gives the ledger for the life of the application
 
 Each server process has an application of its own, with its own ledger, keys and tail.
 """
@@ -15,6 +15,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from api import keys
+from api.analysts import Analyst, Desk, Here
 from api.auth import Keys
 from api.openapi import complete, route
 from api.routes import OPERATIONS
@@ -24,9 +25,7 @@ from api.telemetry import Telemetry
 from ledger import store
 from ledger.service import Ledger
 from ledger.store import Connection
-from projections.twin.engines import Engine
 from projections.twin.engines.on_duckdb import DuckDb
-from projections.twin.fleet import Fleets
 
 Opening = Callable[[], AbstractAsyncContextManager[Ledger]]
 
@@ -48,17 +47,21 @@ class LedgerApi(FastAPI):
         return self.openapi_schema
 
 
-def create_app(opening: Opening, engine: Callable[[], Engine] = DuckDb) -> LedgerApi:
+def _here(ledger: Ledger) -> Analyst:
+    return Here(Desk(ledger.pool, ledger.twin_dir, DuckDb()))
+
+
+def create_app(opening: Opening, analyst: Callable[[Ledger], Analyst] = _here) -> LedgerApi:
     """The application.
 
     Args:
         opening: opens the ledger when the application starts and closes it when it ends.
-        engine: makes what metrics run on; one for the life of the application.
+        analyst: makes who answers metrics; one for the life of the application. Left out: this process.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opening() as ledger, _equipped(app, ledger, engine()):
+        async with opening() as ledger, _equipped(app, ledger, analyst(ledger)):
             yield
 
     app = LedgerApi(
@@ -73,20 +76,20 @@ def create_app(opening: Opening, engine: Callable[[], Engine] = DuckDb) -> Ledge
 
 
 @asynccontextmanager
-async def _equipped(app: FastAPI, ledger: Ledger, engine: Engine) -> AsyncIterator[None]:
+async def _equipped(app: FastAPI, ledger: Ledger, analyst: Analyst) -> AsyncIterator[None]:
     """Give the application what its endpoints use, and keep the tail looking."""
     tail = Tail(_next_positions(ledger))
     ledger.on_append = tail.grown
     app.state.ledger = ledger
     app.state.keys = Keys(lambda key_hash: keys.find(_connection(ledger), key_hash))
     app.state.tail = tail
-    fleets = app.state.fleets = Fleets(ledger.twin_dir, engine)
+    app.state.analyst = analyst
     looking = asyncio.create_task(tail.run())
     try:
         yield
     finally:
         tail.close()
-        fleets.close()
+        analyst.close()
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking

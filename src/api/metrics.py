@@ -1,18 +1,16 @@
 """Metrics of a whole program: which there are, and the answer to each at any pair of cut-offs."""
 
-import asyncio
-
 from starlette.requests import Request
 
-from api.answers import Whole, json_answer
+from api.analysts import Analyst, MetricAsked, Subject
+from api.answers import JSON, Whole, json_answer
 from api.auth import Scope
 from api.books import ledger_of, open_book
 from api.queries import AnyText, read_cut_offs, read_query
 from api.routing import open_to
 from ledger import reading
-from projections.metrics.answering import answer, listing
+from projections.metrics.answering import listing
 from projections.metrics.asking import COMMON, find
-from projections.twin.fleet import Fleets
 
 CUT_OFFS = ("as_of", "known_at")
 
@@ -45,6 +43,6 @@ async def _answered(request: Request, name: str) -> Whole:
     as_of, known_at = read_cut_offs(query)
     cut = await reading.cut_off(conn, book, now=ledger_of(request).now(), as_of=as_of, known_at=known_at)
     given = {key: value for key, value in query.items() if key not in CUT_OFFS}
-    fleets: Fleets = request.app.state.fleets
-    async with fleets.at(conn, book, cut) as fleet:
-        return json_answer(await asyncio.to_thread(answer, fleet, name, given))
+    analyst: Analyst = request.app.state.analyst
+    subject = Subject(book.log_id, book.program, book.zone.key)
+    return Whole(200, await analyst.ask(MetricAsked(subject, cut, name, given)), JSON)

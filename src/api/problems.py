@@ -17,7 +17,7 @@ from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
 from ledger.tiers import TierUnknown
-from projections.errors import MetricUnknown, ReadModelBuilding, RebuildRunning, TwinDamaged
+from projections.errors import AnalysisEnded, MetricUnknown, ReadModelBuilding, RebuildRunning, TwinDamaged
 from projections.reports.asking import ValuationMissing
 
 PROBLEM_TYPE = "application/problem+json"
@@ -220,6 +220,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.QueueFull: Answered(429, "Too many events waiting", retryable=True),
     NotReady: Answered(503, "Not ready", retryable=True),
     ReadModelBuilding: Answered(503, "Read model building", retryable=True),
+    AnalysisEnded: Answered(503, "Analysis ended", retryable=True),
     errors.DatabaseUnavailable: Answered(503, "Database unavailable", retryable=True),
     OutcomeUnknown: Answered(503, "Outcome unknown", retryable=True),
     errors.StreamUnreadable: Answered(503, "Stream unreadable", retryable=True),

@@ -5,15 +5,12 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from api.answers import Whole, json_answer
+from api.analysts import Analyst, Subject, TieOutAsked
+from api.answers import JSON, Whole
 from api.auth import Scope
 from api.books import ledger_of, open_book
 from api.queries import AnyText, bad_parameter, read_cut_offs, read_limit, read_query
 from api.routing import open_to
-from ledger import reading
-from ledger.leasing import lent
-from projections.tieout.tying import tie
-from projections.twin.fleet import Fleets
 
 LIMIT = 10_000
 LIMIT_MAX = 100_000
@@ -27,14 +24,11 @@ async def read_tie_out(request: Request) -> Whole:
     as_of, known_at = read_cut_offs(query)
     after = _stream(query["after"]) if "after" in query else None
     limit = read_limit(query, default=LIMIT, most=LIMIT_MAX)
-    ledger = ledger_of(request)
     _, book = await open_book(request)
-    fleets: Fleets = request.app.state.fleets
-    async with lent(ledger.pool) as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
-        async with fleets.at(conn, book, cut) as fleet:
-            tied = await tie(conn, fleet, after=after, limit=limit)
-    return json_answer(tied.shown(book.program))
+    analyst: Analyst = request.app.state.analyst
+    subject = Subject(book.log_id, book.program, book.zone.key)
+    asked = TieOutAsked(subject, ledger_of(request).now(), as_of, known_at, after, limit)
+    return Whole(200, await analyst.ask(asked), JSON)
 
 
 def _stream(text: str) -> UUID:

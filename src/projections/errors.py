@@ -27,6 +27,12 @@ class RebuildRunning(LedgerError):
     code = "rebuild_running"
 
 
+class AnalysisEnded(LedgerError):
+    """The process that answers questions about a whole program ended; ask again."""
+
+    code = "analysis_ended"
+
+
 def currencies_mixed(currencies: list[str]) -> FormError:
     """The problem of a question about money where there are orders in several currencies and none was chosen."""
     return FormError(

@@ -21,7 +21,7 @@ def trading(own_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Three customers, most of whose records are sealed; the read models have folded everything."""
     for module in (building, ranges, fleet):
         monkeypatch.setattr(module, "RANGE", RANGE)
-    monkeypatch.setattr(own_shop.service.app.state.fleets, "_twin", tmp_path)
+    monkeypatch.setattr(own_shop.service.app.state.analyst.desk.on_duckdb, "_twin", tmp_path)
     own_shop.twin = tmp_path / own_shop.program
     own_shop.names = [fresh("c") for _ in range(3)]
     for number, name in enumerate(own_shop.names):
@@ -147,7 +147,7 @@ def test_a_fault_in_a_file_of_the_twin_is_named(trading: Shop):
     import duckdb  # noqa: PLC0415
 
     tied(trading)
-    trading.service.app.state.fleets.close()
+    trading.service.app.state.analyst.desk.close()
     directory = trading.twin / ranges.name_of(1)
     file, name = directory / "orders.parquet", trading.names[0]
     changed = f"SELECT * REPLACE (CASE customer WHEN '{name}' THEN total + 1 ELSE total END AS total) FROM '{file}'"

@@ -49,11 +49,12 @@ def _end(process: SpawnProcess) -> None:
 
 def _work(work: Callable[..., None], given: tuple[Any, ...], started_by: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
-    threading.Thread(target=_end_with, args=(started_by,), daemon=True).start()
+    threading.Thread(target=end_with, args=(started_by,), daemon=True).start()
     work(*given)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """End this process when its parent has; for a thread of its own."""
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
     os._exit(1)

@@ -28,6 +28,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from api import keys
+from api.analysts import Apart
 from api.app import create_app
 from api.commands.beside import beside
 from api.commands.connecting import Database, NotReady, connection, database, shown, where
@@ -73,8 +74,10 @@ class Application:
         if os.getpid() != self.started_by:
             threading.Thread(target=_end_with, args=(self.started_by,), daemon=True).start()
         collect_rarely()
+        engine_of(self.settings)  # what it needs and is not there is said at the start
         return create_app(
-            partial(Ledger.opened, self.settings, service_url=self.service_url), partial(engine_of, self.settings)
+            partial(Ledger.opened, self.settings, service_url=self.service_url),
+            lambda _: Apart(self.settings, self.service_url),
         )
 
 
