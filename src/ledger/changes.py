@@ -56,12 +56,9 @@ def approved(change: Change, record: Record) -> Change:
     return change._replace(approved_by=record.actor, approved_at=record.time, approved_version=record.version)
 
 
-def covers(change: Change | None, customer: str, data: dict[str, Any]) -> bool:
-    """Whether a change is an approved adjustment of exactly this."""
+def covers(change: Change | None, kind: str, customer: str, data: dict[str, Any]) -> bool:
+    """Whether a change is of this kind, approved, and of exactly this, or has exactly this among several."""
+    if change is None or change.approved_by is None or change.kind != kind:
+        return False
     wanted = {"customer": customer, **data}
-    return (
-        change is not None
-        and change.approved_by is not None
-        and change.kind == "adjustment"
-        and change.content == wanted
-    )
+    return change.content == wanted or wanted in change.content.get("openings", ())

@@ -11,6 +11,7 @@ from typing import Any
 
 from ledger import account as accounts
 from ledger.account import order_of_consumption
+from ledger.corrections import gave_points
 from ledger.events import milli
 from ledger.history_value import Held, Load, Paid, load_of, note_hold, note_tender, note_tenders_back
 from ledger.instants import NEVER
@@ -77,10 +78,11 @@ class Line:
 
 @dataclass(slots=True)
 class Earning:
-    """What one posting of a purchase earned.
+    """What one posting gave: of a purchase, or points given otherwise, which have no bases and are never refunded.
 
     Attributes:
         lots: the lot it opened, and those its points were moved into since.
+        points: what it gave, or what a correction has made of it since.
         bases: line number → the part of the line that earned.
         due: points that refunds so far were to take back.
         moved: points made available by deliveries.
@@ -143,6 +145,8 @@ class Timeline:
         self.held: dict[str, Lot] = {}
         self.holds: dict[str, Held] = {}
         self.loads: dict[str, Load] = {}
+        self.given: dict[str, Earning] = {}
+        self.completed: dict[str, list[str]] = {}
         self._belongs: dict[str, list[list[str]]] = {}
         self._earned_by_day: dict[tuple[str, str], int] = {}
         for record in records:
@@ -214,6 +218,8 @@ class Timeline:
         for posting in record.postings:
             at = instant if posting.at is None else posting.at
             self._move(record, posting, at)
+            if gave_points(posting) and posting.lot is not None:
+                self._note_gift(posting.lot, posting.amount, posting.why or {})
             if day is not None and posting.rule is not None and posting.lot is not None:
                 key = (posting.rule, day)
                 self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
@@ -224,6 +230,8 @@ class Timeline:
                 self._note_refund(record)
             case "order.delivered":
                 self._note_delivery(record)
+            case "points.adjusted" if record.derived and "corrected" in record.derived:
+                self._note_correction(record, record.derived["corrected"])
             case "points.redeemed":
                 self._note_redemption(record, instant)
             case "points.redemption_reversed":
@@ -298,14 +306,33 @@ class Timeline:
         )
         for posting in record.postings:
             if posting.lot is not None and posting.why is not None and posting.source.startswith("program:issued:"):
-                earning = Earning(
-                    [posting.lot], posting.amount, dict(zip(posting.why["lines"], posting.why["bases"], strict=True))
-                )
+                earning = self.given.get(posting.lot) or self._note_gift(posting.lot, posting.amount, posting.why)
                 order.earnings.append(earning)
-                self._belongs[posting.lot] = [earning.lots]
             elif posting.why is not None and "tender" in posting.why:
                 note_tender(order.paid, posting, posting.why)
         self.orders[reference] = order
+
+    def _note_gift(self, lot: str, points: int, why: dict[str, Any]) -> Earning:
+        bases = dict(zip(why.get("lines", ()), why.get("bases", ()), strict=True))
+        earning = self.given[lot] = Earning([lot], points, bases)
+        self._belongs[lot] = [earning.lots]
+        return earning
+
+    def _note_correction(self, record: Record, corrected: list[dict[str, Any]]) -> None:
+        """What a correction has made of the gifts it names; what it gave besides belongs to the order that lacked it."""
+        why = {posting.lot: posting.why or {} for posting in record.postings if posting.lot is not None}
+        orders = {order.version: order for order in self.orders.values()}
+        for part in corrected:
+            lot = part["lot"]
+            if lot in why and lot not in self.given:
+                earning = self._note_gift(lot, part["right"], why[lot])
+                self.completed.setdefault(part["of"], []).append(lot)
+                if part["record"] in orders and earning.bases:
+                    orders[part["record"]].earnings.append(earning)
+            if lot is not None:
+                earning = self.given[lot]
+                earning.points, earning.due, earning.moved = part["right"], part["refunded"], part["delivered"]
+                self.count_expired(earning.lots, part["expired"])
 
     def _note_refund(self, record: Record) -> None:
         for part in (record.derived or {}).get("orders", ()):

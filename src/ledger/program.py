@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ledger.changes import Change, approved, proposed
+from ledger.corrections import Correction, ordered
 from ledger.errors import InvariantBroken
 from ledger.instants import parse
 from ledger.records import Record
@@ -29,6 +30,7 @@ class ProgramState:
         rulebook: every published version; None before the first.
         places: register by store, oldest first.
         changes: what was proposed, by id, and who approved it.
+        corrections: what was ordered to be set right, by id, oldest first.
     """
 
     version: int = 0
@@ -36,6 +38,7 @@ class ProgramState:
     rulebook: Rulebook | None = None
     places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    corrections: dict[str, Correction] = field(default_factory=dict)
 
     @property
     def rules(self) -> Rulebook:
@@ -71,6 +74,8 @@ def evolve(state: ProgramState, record: Record) -> ProgramState:
     if record.type == "change.approved":
         change = approved(state.changes[record.data["change"]], record)
         return replace(state, changes={**state.changes, change.id: change})
+    if record.type == "correction.ordered":
+        return replace(state, corrections={**state.corrections, record.id: ordered(record)})
     return state
 
 

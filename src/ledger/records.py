@@ -33,6 +33,7 @@ PROGRAM_TYPES = frozenset(
         "program.published",
         "change.proposed",
         "change.approved",
+        "correction.ordered",
         "source.declared",
         "declaration.waived",
     }

@@ -41,12 +41,30 @@ def check_approval(state: ProgramState, command: Command) -> changes.Change:
     return change
 
 
-def publication(approval: Record, data: dict[str, Any]) -> Record:
-    """The `program.published` that follows at once from the approval of rules."""
+def check_order(state: ProgramState) -> None:
+    """Refuse a correction that is ordered by one person alone where it takes two.
+
+    Raises:
+        ApprovalNeeded
+    """
+    approvals = state.rules.latest.document.approvals
+    if approvals is not None and approvals.corrections:
+        raise ApprovalNeeded("Corrections are proposed by one and approved by another.", kind="correction")
+
+
+def is_approved(state: ProgramState, command: Command, kind: str) -> bool:
+    """Whether an event is what an approved change of this kind brings about: posted by us, under the change's id."""
+    if command.source != changes.SOURCE:
+        return False
+    return changes.covers(state.changes.get(command.id.partition("/")[0]), kind, command.subject, command.data)
+
+
+def following(approval: Record, kind: str, data: dict[str, Any]) -> Record:
+    """What follows at once from an approval: `program.published`, or `correction.ordered`."""
     return Record(
-        id=str(uuid5(NAMESPACE_URL, f"{approval.program}/{approval.id}/published")),
+        id=str(uuid5(NAMESPACE_URL, f"{approval.program}/{approval.id}/{kind.partition('.')[2]}")),
         source=FOLLOWS,
-        type="program.published",
+        type=kind,
         subject=approval.subject,
         program=approval.program,
         time=approval.time,

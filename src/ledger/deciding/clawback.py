@@ -35,7 +35,7 @@ def take_back(
         left -= take(
             unit, asset, chosen(_others(unit, asset, lots, instant, pending_only=pending_only), left), instant, why
         )
-    debt = _owe(unit, asset, left, at, why) if left and policy == "allow_negative" else 0
+    debt = owe(unit, asset, left, at, why) if left and policy == "allow_negative" else 0
     return {
         "due": amount,
         "taken": amount - left - expired,
@@ -45,16 +45,14 @@ def take_back(
     }
 
 
-def take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any]) -> int:
+def take(
+    unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any], to: str = "program:reversed"
+) -> int:
     """Take parts of lots back to the program at an instant; how much they are together."""
     if parts:
         taken = unit.take(parts, at)
         moved_at = None if at == unit.instant else at
-        unit.post(
-            Posting(
-                asset, total(parts), f"customer:{asset}", "program:reversed", lots=taken, at=moved_at, why=dict(why)
-            )
-        )
+        unit.post(Posting(asset, total(parts), f"customer:{asset}", to, lots=taken, at=moved_at, why=dict(why)))
     return total(parts)
 
 
@@ -73,7 +71,8 @@ def _others(unit: Unit, asset: str, lots: list[str], instant: int, *, pending_on
     )
 
 
-def _owe(unit: Unit, asset: str, amount: int, at: int, why: dict[str, Any]) -> int:
+def owe(unit: Unit, asset: str, amount: int, at: int, why: dict[str, Any], to: str = "program:reversed") -> int:
+    """Let the customer owe what could not be taken; returns it."""
     moved_at = None if at == unit.instant else at
-    unit.post(Posting(asset, amount, f"customer:{asset}:debt", "program:reversed", lot="", at=moved_at, why=dict(why)))
+    unit.post(Posting(asset, amount, f"customer:{asset}:debt", to, lot="", at=moved_at, why=dict(why)))
     return amount

@@ -1,5 +1,6 @@
 """A customer joins: by signing up, or with the balance of another system."""
 
+from ledger.deciding.changes import is_approved
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_event
 from ledger.deciding.opening import check_opening, open_coupons, open_membership
@@ -8,6 +9,7 @@ from ledger.deciding.referral import look_at_referrer
 from ledger.deciding.standing import may_earn
 from ledger.deciding.tiers import count_opening, count_signup
 from ledger.deciding.unit import Unit
+from ledger.errors import ApprovalNeeded
 from ledger.instants import NEVER, parse, show
 from ledger.parts.openings import NAME as OPENINGS
 from ledger.parts.openings import signed_up_there
@@ -29,12 +31,16 @@ def opened_from(unit: Unit, command: Command) -> Decision:
     """Take over from another system what a customer held and had done there; once per customer, system and part.
 
     Raises:
+        ApprovalNeeded: the rules let two people decide on it, and nobody has approved this.
         AlreadyLive, AlreadyTakenOver, CurrencyNotAccepted, TierUnknown
         CouponKindUnknown, CouponUsesExceeded, CouponExpired
         MembershipPlanUnknown, MembershipOutOfOrder, MembershipActive
         TooManyLots
     """
     data = command.data
+    approvals = unit.rules.document.approvals
+    if approvals is not None and approvals.openings and not is_approved(unit.context.state, command, "opening"):
+        raise ApprovalNeeded("Opening balances are proposed by one and approved by another.", kind="opening")
     check_opening(unit, data)
     opened = []
     for lot in data["lots"]:

@@ -1,7 +1,8 @@
 """Points granted, redeemed, given back and adjusted by hand."""
 
-from ledger.changes import SOURCE, covers
+from ledger.deciding.changes import is_approved
 from ledger.deciding.command import Command, Decision
+from ledger.deciding.correcting import corrected
 from ledger.deciding.earning import grant
 from ledger.deciding.places import where
 from ledger.deciding.spending import give_back, last_consumed_first, spend_points
@@ -60,12 +61,14 @@ def redemption_reversed(unit: Unit, command: Command) -> Decision:
 
 
 def adjusted(unit: Unit, command: Command) -> Decision:
-    """Adjust by hand: a positive amount opens a lot, a negative one consumes like a redemption.
+    """Adjust by hand: a positive amount opens a lot, a negative one consumes like a redemption. Or as an order says.
 
     Raises:
         ApprovalNeeded: the rules let two people decide on so many points, and nobody has approved this.
         InsufficientPoints: nothing is taken.
     """
+    if "correction" in command.data:
+        return corrected(unit, command)
     points = command.data["points"]
     _check_approved(unit, command)
     if points < 0:
@@ -81,8 +84,7 @@ def _check_approved(unit: Unit, command: Command) -> None:
     approvals, points = unit.rules.document.approvals, command.data["points"]
     if approvals is None or approvals.adjustments_over is None or abs(points) <= approvals.adjustments_over:
         return
-    change = unit.context.state.changes.get(command.id) if command.source == SOURCE else None
-    if not covers(change, command.subject, command.data):
+    if not is_approved(unit.context.state, command, "adjustment"):
         message = "Adjustments of so many points are proposed by one and approved by another."
         raise ApprovalNeeded(message, kind="adjustment", points=points, adjustments_over=approvals.adjustments_over)
 

@@ -1,11 +1,13 @@
-"""Decisions on the program's own stream: rules published, places registered."""
+"""Decisions on the program's own stream: rules published, places registered, changes approved, corrections ordered."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger import program as programs
-from ledger.deciding.changes import check_approval, check_publication, publication
+from ledger.changes import Change, hash_of
+from ledger.corrections import read_order
+from ledger.deciding.changes import check_approval, check_order, check_publication, following
 from ledger.deciding.command import Command, Context, instant_of
 from ledger.errors import FixedAtCreation, FormError
 from ledger.instants import show
@@ -56,21 +58,45 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
     state = programs.evolve(state, record)
     if follows is None:
         return ProgramDecision([record], state)
-    published = publication(record, follows)
-    return ProgramDecision([record, published], programs.evolve(state, published), own=0)
+    after = following(record, *follows)
+    return ProgramDecision([record, after], programs.evolve(state, after), own=0)
 
 
-def _decided(state: ProgramState, command: Command, now: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The data of the event's own record, and of the publication that follows from it at once."""
+def _decided(state: ProgramState, command: Command, now: int) -> tuple[dict[str, Any], tuple[str, dict[str, Any]] | None]:
+    """The data of the event's own record, and type and data of the one that follows from it at once."""
     if command.type == "program.published":
         check_publication(state)
         return _published(state, command.data["document"], now), None
-    if command.type == "change.proposed" and command.data["kind"] == "rules":
-        _published(state, command.data["content"], now)  # what could not be published is not proposed
+    if command.type == "correction.ordered":
+        check_order(state)
+        return _ordered(state, command.data["order"], now), None
+    if command.type == "change.proposed":
+        _check_possible(state, command.data, now)
     if command.type == "change.approved":
-        change = check_approval(state, command)
-        return command.data, _published(state, change.content, now) if change.kind == "rules" else None
+        return command.data, _approved(state, check_approval(state, command), now)
     return command.data, None
+
+
+def _check_possible(state: ProgramState, data: dict[str, Any], now: int) -> None:
+    """What could not be published or ordered is not proposed."""
+    if data["kind"] == "rules":
+        _published(state, data["content"], now)
+    if data["kind"] == "correction":
+        _ordered(state, data["content"], now)
+
+
+def _approved(state: ProgramState, change: Change, now: int) -> tuple[str, dict[str, Any]] | None:
+    if change.kind == "rules":
+        return "program.published", _published(state, change.content, now)
+    if change.kind == "correction":
+        return "correction.ordered", {**_ordered(state, change.content, now), "change": change.id}
+    return None
+
+
+def _ordered(state: ProgramState, content: Any, now: int) -> dict[str, Any]:
+    latest = state.rules.latest
+    kept = read_order(content, versions=latest.version, refunds=latest.document.refunds, now=now)
+    return {"order": kept, "hash": hash_of("correction", kept)}
 
 
 def _published(state: ProgramState, sent: Any, now: int) -> dict[str, Any]:

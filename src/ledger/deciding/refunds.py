@@ -158,7 +158,7 @@ def _counts(unit: Unit, undone: Undone, clawback: list[dict[str, Any]]) -> list[
 
 def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     """Take back what is newly due of one earning, as far as the rules let it; see `clawback.take_back`."""
-    due = _due(order, earning) - earning.due
+    due = due_of(order, earning) - earning.due
     if unit.timeline.lots[earning.lots[0]].asset == GROWTH:
         return _reduce_growth(unit, order, earning, due, max(unit.instant, order.instant))
     why = {"order": order.named()}
@@ -173,7 +173,7 @@ def _reduce_growth(unit: Unit, order: Order, earning: Earning, due: int, at: int
     return {"lot": earning.lots[0], "due": due, "taken": taken, "expired": 0, "dropped": due - taken, "debt": 0}
 
 
-def _due(order: Order, earning: Earning) -> int:
+def due_of(order: Order, earning: Earning) -> int:
     """Points of an earning due back so far: its share of the base refunded so far, rounded down."""
     base = sum(earning.bases.values())
     if not base:

@@ -109,7 +109,7 @@ def _make_available(unit: Unit, order: Order, earning: Earning) -> int:
     lot = unit.timeline.lots[earning.lots[0]]
     if lot.available_at != NEVER:
         return 0
-    settled = _delivered_share(order, earning) - earning.moved
+    settled = delivered_share(order, earning) - earning.moved
     at = max(unit.instant, unit.timeline.courses[lot.id].opened_at)
     parts = chosen(unit.timeline.own([lot.id], at), settled)
     if parts:
@@ -131,7 +131,7 @@ def _make_available(unit: Unit, order: Order, earning: Earning) -> int:
     return settled
 
 
-def _delivered_share(order: Order, earning: Earning) -> int:
+def delivered_share(order: Order, earning: Earning) -> int:
     """Points of an earning whose lines were delivered so far, rounded down; all of them once every line was."""
     base = sum(earning.bases.values())
     delivered_base = sum(

@@ -10,8 +10,11 @@ class Approvals(Part):
     """What is proposed by one principal and approved by another before it counts.
 
     `rules`: the publication of rules, this block's own change included. `adjustments_over`: adjustments by hand of more
-    points than that, up or down; left out: none.
+    points than that, up or down; left out: none. `openings`: balances taken over from another system. `corrections`: orders to
+    set right what wrong records gave.
     """
 
     rules: bool = Field(default=False, strict=True)
     adjustments_over: int | None = Field(None, ge=0, le=AMOUNT_MAX, strict=True)
+    openings: bool = Field(default=False, strict=True)
+    corrections: bool = Field(default=False, strict=True)
