@@ -22,7 +22,7 @@ from ledger.instants import show
 
 @open_to(Scope.ADMIN)
 async def propose_change(request: Request) -> Whole:
-    """Propose rules or an adjustment; another principal approves it."""
+    """Propose rules, an adjustment, opening balances or a correction; another principal approves it."""
     read_query(request)
     program = await find_program(request)
     body = await _read(request, "kind", "content")

@@ -13,11 +13,16 @@ from pathlib import Path
 import asyncpg
 
 from api.auth import EVERY_PROGRAM, KeyRow, Scope, hash_of, new_key
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import DatabaseUnavailable, NotPermitted
 from ledger.store import Connection
 
 FIRST_KEY_FILE = "admin.key"
 FIRST_PRINCIPAL = "admin"
+
+_NOT_OWNER = (
+    "This database user may not make or revoke keys; the service's may not either. "
+    "Set LEDGER_DATABASE_URL to the URL of the tables' owner, or of a member of ledger_keys."
+)
 
 _FIND = """
 SELECT
@@ -190,5 +195,7 @@ def _id(key_hash: bytes) -> str:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise NotPermitted(_NOT_OWNER) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise DatabaseUnavailable(reason=str(error)) from error

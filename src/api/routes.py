@@ -20,6 +20,7 @@ from api.refusals import LIMIT as REFUSALS_LIMIT
 from api.refusals import LIMIT_MAX as REFUSALS_LIMIT_MAX
 from api.refusals import STATUSES, read_refusals
 from api.routes_changes import CHANGES
+from api.routes_corrections import CORRECTIONS
 from api.routes_reports import REPORTS
 from api.rules import YAML, publish_rules, read_rules, try_rules
 from api.schemas import CUSTOMER_PATTERN, Schema, ref
@@ -348,6 +349,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *metric_operations(_PROGRAM, (_AS_OF, _KNOWN_AT)),
     *REPORTS,
     *CHANGES,
+    *CORRECTIONS,
     declarations.OPERATION,
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(

@@ -5,6 +5,7 @@ from api.answers import JSON
 from api.changes import approve_change, propose_change, read_changes
 from api.openapi import Operation, good, parameter
 from api.schemas import PROGRAM_PATTERN, ref
+from ledger.approving import KINDS
 
 _PROGRAM = parameter(
     "program", "path", "The program's name.", {"type": "string", "pattern": PROGRAM_PATTERN}, "default"
@@ -28,13 +29,15 @@ CHANGES: tuple[Operation, ...] = (
                 "schema": {
                     "type": "object",
                     "required": ["kind", "content"],
-                    "properties": {"kind": {"enum": ["rules", "adjustment"]}, "content": {"type": "object"}},
+                    "properties": {"kind": {"enum": list(KINDS)}, "content": {"type": "object"}},
                     "additionalProperties": False,
                 },
                 "example": {"kind": "adjustment", "content": examples.CHANGE["content"]},
             }
         },
-        description="`rules`: the content is the whole document. `adjustment`: `customer` and the data of a `points.adjusted`.",
+        description="`rules`: the content is the whole document. `adjustment`: `customer` and the data of a `points.adjusted`. "
+        "`opening`: `openings`, up to 500, each with `customer` and the data of an `account.opened_from`. `correction`: an order, "
+        "as `POST …/corrections` takes it.",
     ),
     Operation(
         "GET",
@@ -64,6 +67,6 @@ CHANGES: tuple[Operation, ...] = (
                 "example": {"hash": examples.CHANGE["hash"]},
             }
         },
-        description="Approving again what one approved changes nothing; an adjustment that was cut is finished by it.",
+        description="Approving again what one approved changes nothing; adjustments and openings that were cut are finished by it.",
     ),
 )

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from api.problems import TABLE
+from api.schemas_corrections import CORRECTIONS
 from api.schemas_read import READ
 from api.schemas_reports import REPORTS
 from ledger.events import SHAPES
@@ -26,7 +27,7 @@ def ref(name: str) -> Schema:
 
 def components() -> dict[str, Schema]:
     """Every schema the document refers to, by name."""
-    return {**_BY_HAND, **READ, **REPORTS, **_event_schemas(), **_rules_schemas()}
+    return {**_BY_HAND, **READ, **REPORTS, **CORRECTIONS, **_event_schemas(), **_rules_schemas()}
 
 
 def event_name(event_type: str) -> str:
@@ -258,7 +259,7 @@ _BY_HAND: dict[str, Schema] = {
         "properties": {
             "change": _TEXT,
             "status": {"enum": ["proposed", "approved"]},
-            "kind": {"enum": ["rules", "adjustment"]},
+            "kind": {"enum": ["rules", "adjustment", "opening", "correction"]},
             "hash": _HASH,
             "rules": _COUNT,
             "proposed_by": _TEXT,

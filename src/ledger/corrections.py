@@ -30,13 +30,14 @@ DECIDED_BY_RULES = frozenset({"purchase.recorded", "customer.signed_up"})
 
 _GIVEN_BY = ("program:issued:", "program:opening:")
 
-_ADAPTER: TypeAdapter[dict[str, Any]] = TypeAdapter(CorrectionOrder)
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(CorrectionOrder)
 
 
 class Correction(NamedTuple):
     """An order; instants in microseconds. `hash` is of the content, `change` the approved proposal it follows from."""
 
     id: str
+    source: str
     content: dict[str, Any]
     hash: str
     time: int
@@ -57,20 +58,24 @@ class Correction(NamedTuple):
 def ordered(record: Record) -> Correction:
     """The order a `correction.ordered` makes."""
     data = record.data
-    return Correction(record.id, data["order"], data["hash"], record.instant, record.actor, data.get("change"))
+    return Correction(
+        record.id, record.source, data["order"], data["hash"], record.instant, record.actor, data.get("change")
+    )
 
 
-def read_order(content: Any, *, versions: int, refunds: str, now: int) -> dict[str, Any]:
+def read_order(content: Any, *, versions: int, refunds: str, now: int, pointer: str = "") -> dict[str, Any]:
     """Check what is to be ordered; returns it as it is kept, with every default spelled out.
 
     Args:
         versions: how many the program's rules have.
         refunds: the rules' setting for refunds, which holds where the order says nothing about what is spent.
         now: the ledger's clock, microseconds.
+        pointer: where the content stands in what was sent.
 
     Raises:
-        FormError: every fault with its pointer below `/content`.
+        FormError: every fault with its pointer.
     """
+    kept: dict[str, Any] = {}
     try:
         kept = _ADAPTER.validate_python(content)
     except ValidationError as error:
@@ -83,7 +88,7 @@ def read_order(content: Any, *, versions: int, refunds: str, now: int) -> dict[s
     if faults:
         raise FormError(
             "The correction is malformed.",
-            errors=[{"pointer": f"/content{pointer}", "reason": reason} for pointer, reason in faults],
+            errors=[{"pointer": pointer + place, "reason": reason} for place, reason in faults],
         )
     if "factor" in kept:
         kept["factor"] = str(_factor(kept["factor"]))
@@ -109,11 +114,7 @@ def selects(order: Correction, record: Record) -> bool:
 def gifts(order: Correction, record: Record) -> list[Posting]:
     """The postings by which a record gave points that the order looks at."""
     rule = order.content.get("rule")
-    return [
-        posting
-        for posting in record.postings
-        if gave_points(posting) and (rule is None or posting.rule == rule)
-    ]
+    return [posting for posting in record.postings if gave_points(posting) and (rule is None or posting.rule == rule)]
 
 
 def gave_points(posting: Posting) -> bool:

@@ -218,11 +218,8 @@ class Timeline:
         for posting in record.postings:
             at = instant if posting.at is None else posting.at
             self._move(record, posting, at)
-            if gave_points(posting) and posting.lot is not None:
-                self._note_gift(posting.lot, posting.amount, posting.why or {})
-            if day is not None and posting.rule is not None and posting.lot is not None:
-                key = (posting.rule, day)
-                self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
+            if day is not None:
+                self._count_towards_caps(posting, day)
         match record.type:
             case "purchase.recorded":
                 self._note_purchase(record, instant)
@@ -230,8 +227,8 @@ class Timeline:
                 self._note_refund(record)
             case "order.delivered":
                 self._note_delivery(record)
-            case "points.adjusted" if record.derived and "corrected" in record.derived:
-                self._note_correction(record, record.derived["corrected"])
+            case "points.adjusted":
+                self._note_correction(record)
             case "points.redeemed":
                 self._note_redemption(record, instant)
             case "points.redemption_reversed":
@@ -241,6 +238,11 @@ class Timeline:
             case "stored_value.loaded":
                 load = self.loads[record.data["load_id"]] = load_of(record, instant)
                 self._belongs |= {lot: [lots] for lots in (load.principal, load.bonus) for lot in lots}
+
+    def _count_towards_caps(self, posting: Posting, day: str) -> None:
+        if posting.rule is not None and posting.lot is not None:
+            key = (posting.rule, day)
+            self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
 
     def _move(self, record: Record, posting: Posting, at: int) -> None:
         expiry = "program:expired" in (posting.source, posting.to)
@@ -266,6 +268,8 @@ class Timeline:
                 lots = self.held if posting.to.endswith(":held") else self.lots
                 lots[posting.lot] = accounts.lot_of(posting, at)
                 self._follow(posting)
+                if gave_points(posting):
+                    self._note_gift(posting.lot, posting.amount, posting.why or {})
 
     def _terms(self, lot: str) -> Lot:
         return self.lots.get(lot) or self.held[lot]
@@ -318,8 +322,9 @@ class Timeline:
         self._belongs[lot] = [earning.lots]
         return earning
 
-    def _note_correction(self, record: Record, corrected: list[dict[str, Any]]) -> None:
+    def _note_correction(self, record: Record) -> None:
         """What a correction has made of the gifts it names; what it gave besides belongs to the order that lacked it."""
+        corrected = (record.derived or {}).get("corrected", ())
         why = {posting.lot: posting.why or {} for posting in record.postings if posting.lot is not None}
         orders = {order.version: order for order in self.orders.values()}
         for part in corrected:

@@ -7,6 +7,7 @@ from ledger.clock import Clock
 from ledger.head_reads import HeadReads
 from ledger.heads import ProgramHead, read_program
 from ledger.leasing import Desks, lent
+from ledger.policies.correcting import Correcting
 from ledger.policies.referring import Referring
 from ledger.policies.retrying import Retrying
 from ledger.program import ProgramState
@@ -40,6 +41,7 @@ class Program:
         self.clock = Clock(reading, row.log_id, self.writer, now=now, turns=turns)
         self.retrying = Retrying(reading, row.log_id, self.writer)
         self.referring = Referring(reading, row.log_id, row.program, self.writer, lambda: self.state)
+        self.correcting = Correcting(reading, row.log_id, row.program, self.writer, lambda: self.state, now=now)
         self.heads = HeadReads(reading, row.log_id)
         self.appended = asyncio.Event()
         self._reading = reading
@@ -72,12 +74,14 @@ class Program:
         self.clock.start()
         self.retrying.start()
         self.referring.start()
+        self.correcting.start()
 
     async def close(self) -> None:
         """Finish what waits, then stop."""
         await self.clock.close()
         await self.retrying.close()
         await self.referring.close()
+        await self.correcting.close()
         await self.writer.close()
 
     async def look(self, next_position: int) -> None:

@@ -364,6 +364,7 @@ class Ledger:
     def _appended(self, program: Program, position: int) -> None:
         program.appended.set()
         program.referring.wake()
+        program.correcting.wake()
         self.on_append(program.log_id, position)
 
     async def _announce(self, program: Program) -> None:

@@ -25,7 +25,6 @@ from tests.builders import (
     purchase,
     redeemed,
     refunded,
-    refunded_line,
     rules,
     signed_up,
 )
@@ -82,7 +81,7 @@ def test_the_very_lot_gives_back_what_was_too_much_and_others_stay():
     ledger, record = corrected(granted(50, "2026-01-01"), BOUGHT)
     assert postings_of(record) == ["900 points customer:points -> program:adjusted of 2.1:900"]
     assert lots_of(ledger) == [f"1.1 50/50 {UNTIL}", f"2.1 100/1000 {UNTIL}"]
-    assert record.cause == {"source": "ledger:corrections:orders", "id": "O-1"}
+    assert record.cause == {"source": "/till", "id": "O-1"}
     assert record.data == {"correction": "O-1", "reason": "a hundred for ten"}
 
 
@@ -109,7 +108,7 @@ def test_what_is_spent_goes_by_the_setting(spent, more, balance, own, others, dr
 
 def test_no_wrong_lot_pays_for_another():
     """Planted: each gift settled before the next was looked at; 2.1 paid what was spent of 1.1."""
-    ledger, record = corrected(BOUGHT, redeemed("R-1", 400, IN_IT), purchase("SO-2", 10_00, IN_IT), granted(500, AFTER))
+    _, record = corrected(BOUGHT, redeemed("R-1", 400, IN_IT), purchase("SO-2", 10_00, IN_IT), granted(500, AFTER))
     assert summary(record, "lot", "own", "others", "dropped") == [("1.1", 600, 300, 0), ("3.1", 900, 0, 0)]
     assert record.balances["points"] == 0 + 500 - 200
 
@@ -123,7 +122,7 @@ def test_the_rules_of_the_program_say_what_becomes_of_spent_points_where_the_ord
 
 def test_an_order_again_changes_nothing():
     """Against: the second order counting from what the first had made of it."""
-    ledger, first = corrected(BOUGHT)
+    ledger, _ = corrected(BOUGHT)
     order(ledger, "O-2", "2026-01-11")
     assert correct(ledger, "O-2").derived == {"corrected": []}
     assert ledger.account.balances() == {"points": 100}
@@ -143,7 +142,9 @@ def test_a_second_order_counts_from_what_was_issued():
 
 def test_too_few_points_come_in_a_lot_with_the_dates_of_the_one_they_complete():
     """Planted: dated by the order; the lot outlived the one it completes by a month."""
-    ledger, record = corrected(purchase("SO-1", 10_00, IN_IT), document=rules(earns("1")), factor="10", time="2026-02-10")
+    ledger, record = corrected(
+        purchase("SO-1", 10_00, IN_IT), document=rules(earns("1")), factor="10", time="2026-02-10"
+    )
     assert postings_of(record) == [f"90 points program:adjusted -> customer:points opens 2.1 {UNTIL} by base"]
     lots = ledger.account.lots
     assert (lots["1.1"].granted_at, lots["1.1"].reason) == (lots["2.1"].granted_at, lots["2.1"].reason)
@@ -257,7 +258,7 @@ def test_a_budget_is_given_back_what_was_too_much():
 )
 def test_what_an_order_selects(selection, chosen):
     place = {"store": "SZ-1", "channel": "store"}
-    ledger, record = corrected(
+    _, record = corrected(
         BOUGHT,
         granted(50, IN_IT, campaign="spring"),
         purchase("SO-2", 20_00, "2026-01-05T11:30", place=place),
@@ -294,7 +295,7 @@ def test_a_reversal_after_the_correction_gives_back_to_the_lot():
 
 def test_an_opening_balance_is_set_right_too():
     lots = [{"asset": "points", "amount": 700, "granted_at": "2025-06-01T00:00:00Z", "reason": "earned"}]
-    ledger, record = corrected(opened(IN_IT, lots), types=["account.opened_from"])
+    ledger, _ = corrected(opened(IN_IT, lots), types=["account.opened_from"])
     assert ledger.account.balances() == {"points": 70}
 
 
@@ -307,18 +308,18 @@ def refusal(do) -> str:
 @pytest.mark.parametrize(
     ("fault", "pointer"),
     [
-        ({"until": "2026-02-01T00:00:00Z"}, "/content/until"),
-        ({"from": "2026-01-05T13:00:00Z"}, "/content/until"),
-        ({"factor": "-1"}, "/content/factor"),
-        ({"factor": "1/10", "as_rules": 1}, "/content/factor"),
-        ({"as_rules": 2}, "/content/as_rules"),
-        ({"rules": 2}, "/content/rules"),
-        ({"as_rules": 1, "types": ["points.granted"]}, "/content/types"),
-        ({"where": "account.version > 1"}, "/content/where"),
-        ({"where": "event.data.nothing > 1"}, "/content/where"),
-        ({"types": ["points.redeemed"]}, "/content/types/0"),
-        ({"reason": ""}, "/content/reason"),
-        ({"unknown": 1}, "/content/unknown"),
+        ({"until": "2026-02-01T00:00:00Z"}, "/until"),
+        ({"from": "2026-01-05T13:00:00Z"}, "/until"),
+        ({"factor": "-1"}, "/factor"),
+        ({"factor": "1/10", "as_rules": 1}, "/factor"),
+        ({"as_rules": 2}, "/as_rules"),
+        ({"rules": 2}, "/rules"),
+        ({"as_rules": 1, "types": ["points.granted"]}, "/types"),
+        ({"where": "account.version > 1"}, "/where"),
+        ({"where": "event.data.nothing > 1"}, "/where"),
+        ({"types": ["points.redeemed"]}, "/types/0"),
+        ({"reason": ""}, "/reason"),
+        ({"unknown": 1}, "/unknown"),
     ],
 )
 def test_an_order_that_is_malformed(fault, pointer):

@@ -14,7 +14,7 @@ from api.commands.options import PROGRAM, JsonOption, ProgramOption
 from api.commands.running import run
 from api.documents import read_yaml_with_marks
 from api.importing.mapping import shipped_or_file
-from ledger.approving import approve, propose
+from ledger.approving import KINDS, approve, propose
 from ledger.changes import Change
 from ledger.settings import Settings
 
@@ -22,14 +22,16 @@ changes = typer.Typer(no_args_is_help=True, help="What needs two people: propose
 
 
 @changes.command("propose")
-def propose_rules(
-    file: Annotated[Path, typer.Argument(help="A rules document in YAML or JSON.")], program: ProgramOption = PROGRAM
+def propose_change(
+    file: Annotated[Path, typer.Argument(help="A rules document, or other content, in YAML or JSON.")],
+    program: ProgramOption = PROGRAM,
+    kind: Annotated[str, typer.Option(help=f"What it is: {', '.join(KINDS)}.")] = "rules",
 ) -> None:
-    """Propose a rules document; prints the change's id and the hash of its content."""
+    """Propose a change; prints its id and the hash of its content."""
     document, marks = read_yaml_with_marks(shipped_or_file(file))
     settings = Settings.from_environment()
     with database(settings) as at, marks.named():
-        change = run(_propose(settings, at, program, document))
+        change = run(_propose(settings, at, program, kind, document))
     say(f"{program}: change {change.id} proposed by {change.proposed_by}, hash {change.hash}")
 
 
@@ -61,9 +63,9 @@ def approve_change(
     say(f"{program}: change {done.id} approved by {done.approved_by}")
 
 
-async def _propose(settings: Settings, at: Database, name: str, document: Any) -> Change:
+async def _propose(settings: Settings, at: Database, name: str, kind: str, document: Any) -> Change:
     async with opened(settings, at) as ledger:
-        return await propose(ledger, await ledger.find(name), "rules", document, actor=_principal())
+        return await propose(ledger, await ledger.find(name), kind, document, actor=principal())
 
 
 async def _listed(settings: Settings, at: Database, name: str) -> list[Change]:
@@ -73,8 +75,13 @@ async def _listed(settings: Settings, at: Database, name: str) -> list[Change]:
 
 async def _approve(settings: Settings, at: Database, name: str, change: str, content_hash: str) -> Change:
     async with opened(settings, at) as ledger:
-        return await approve(ledger, await ledger.find(name), change, content_hash, actor=_principal())
+        program = await ledger.find(name)
+        done = await approve(ledger, program, change, content_hash, actor=principal())
+        if done.kind == "correction":
+            await program.correcting.run_once()
+        return done
 
 
-def _principal() -> str:
+def principal() -> str:
+    """Whoever is logged in here."""
     return f"cli:{getpass.getuser()}"

@@ -12,6 +12,7 @@ from api.commands.console import note, say, show_table
 from api.commands.options import JsonOption
 from api.commands.running import run
 from api.keys import ListedKey
+from api.scopes import holders
 from ledger.errors import NotFound
 from ledger.instants import from_datetime, show
 from ledger.settings import Settings
@@ -51,6 +52,24 @@ def list_keys(*, as_json: JsonOption = False) -> None:
         return
     columns = ["id", "principal", "programs", "scopes", "sources", "label", "created", "revoked"]
     show_table(columns, [tuple(_cell(value) for value in _json(key).values()) for key in found])
+
+
+@keys.command("scopes")
+def list_scopes(
+    program: Annotated[
+        str | None, typer.Option("--program", "-p", metavar="NAME", help="Only what reaches this program.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List who holds which scope by keys that live."""
+    with database(Settings.from_environment()) as at:
+        found = holders(run(_list(at)), program)
+    if as_json:
+        say(orjson.dumps(found).decode())
+        return
+    rows = [(one["principal"], ", ".join(one["scopes"]), ", ".join(key["key"] for key in one["keys"])) for one in found]
+    show_table(["principal", "scopes", "keys"], rows)
 
 
 @keys.command()

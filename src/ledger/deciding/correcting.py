@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ledger import account as accounts
 from ledger.account import Account
-from ledger.corrections import ORDERS, SOURCE, Correction, gifts, selects
+from ledger.corrections import SOURCE, Correction, gifts, selects
 from ledger.deciding.clawback import owe, take
 from ledger.deciding.command import Command, Context, Decision, told_after
 from ledger.deciding.joining import signed_up
@@ -25,7 +25,7 @@ from ledger.deciding.unit import Unit
 from ledger.errors import ApprovalNeeded, LedgerError
 from ledger.history import Earning, Order
 from ledger.instants import NEVER
-from ledger.lots import Free, chosen, total
+from ledger.lots import Free, chosen
 from ledger.records import Posting, Record
 from ledger.rules import EVER, Rulebook
 
@@ -102,7 +102,7 @@ def corrected(unit: Unit, command: Command) -> Decision:
 
 def adjustment(order: Correction, customer: str) -> Command:
     """What sets a customer's points right: a function of the order and the customer alone."""
-    why = {name: order.content[name] for name in ("reason", "ticket") if name in order.content}
+    why: dict[str, Any] = {name: order.content[name] for name in ("reason", "ticket") if name in order.content}
     return Command(
         source=SOURCE,
         id=str(uuid5(NAMESPACE_URL, f"{order.id}/{customer}")),
@@ -111,7 +111,7 @@ def adjustment(order: Correction, customer: str) -> Command:
         time=order.time,
         data={**why, "correction": order.id},
         actor=order.ordered_by,
-        cause={"source": ORDERS, "id": order.id},
+        cause={"source": order.source, "id": order.id},
     )
 
 
@@ -203,9 +203,7 @@ def _earnings(unit: Unit, gift: Gift) -> list[Earning]:
     return [timeline.given[lot] for lot in lots if lot in timeline.given]
 
 
-def _reduce(
-    unit: Unit, gift: Gift, earning: Earning, right: int, trade: Order | None, order: Correction
-) -> Excess:
+def _reduce(unit: Unit, gift: Gift, earning: Earning, right: int, trade: Order | None, order: Correction) -> Excess:
     """Make an earning smaller; what refunds took back of it already is not due again."""
     was, refunded = earning.points, earning.due
     earning.points = right
@@ -259,7 +257,9 @@ def _complete(
 ) -> dict[str, Any]:
     """Give what a gift lacked, with the dates of its lot; what would be gone by now counts as expired."""
     posting, record = gift.posting, gift.record
-    why = {name: (posting.why or {})[name] for name in ("lines", "bases") if name in (posting.why or {})}
+    why: dict[str, Any] = {
+        name: (posting.why or {})[name] for name in ("lines", "bases") if name in (posting.why or {})
+    }
     earning = Earning([], missing, dict(zip(why.get("lines", ()), why.get("bases", ()), strict=True)))
     earning.due = due_of(trade, earning) if trade is not None else 0
     given = missing - earning.due

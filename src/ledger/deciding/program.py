@@ -62,7 +62,9 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
     return ProgramDecision([record, after], programs.evolve(state, after), own=0)
 
 
-def _decided(state: ProgramState, command: Command, now: int) -> tuple[dict[str, Any], tuple[str, dict[str, Any]] | None]:
+def _decided(
+    state: ProgramState, command: Command, now: int
+) -> tuple[dict[str, Any], tuple[str, dict[str, Any]] | None]:
     """The data of the event's own record, and type and data of the one that follows from it at once."""
     if command.type == "program.published":
         check_publication(state)
