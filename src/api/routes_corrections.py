@@ -24,7 +24,17 @@ SENT: dict[str, Any] = {
 }
 
 _KEPT = {**SENT, "types": ["account.opened_from", "customer.signed_up", "points.granted", "purchase.recorded"]}
-_SUMS = {"records": 2, "due": 900, "own": 600, "others": 200, "expired": 0, "dropped": 100, "debt": 0, "given": 0}
+_SUMS = {
+    "records": 2,
+    "due": 900,
+    "own": 600,
+    "others": 200,
+    "expired": 0,
+    "dropped": 100,
+    "debt": 0,
+    "given": 0,
+    "forgone": 0,
+}
 _OUTCOME = {"customer": "c-1001", **_SUMS, "refused": None, "spent": 300, "change": -800}
 _TOTALS = {"customers": 1, **_SUMS, "spent": 300, "change": -800, "refused": 0, "customers_spent": 1}
 

@@ -7,11 +7,13 @@ _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _INSTANT: Schema = {"type": "string", "format": "date-time"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _POINTS: Schema = {"type": "integer"}
-_SUMS = dict.fromkeys(("records", "due", "own", "others", "expired", "dropped", "debt", "given", "spent"), _COUNT)
+_SUMS = dict.fromkeys(
+    ("records", "due", "own", "others", "expired", "dropped", "debt", "given", "forgone", "spent"), _COUNT
+)
 
 CORRECTIONS: dict[str, Schema] = {
     "Survey": shape(
-        "What an order would come to. due = own + others + expired + dropped + debt; spent = due − own − expired.",
+        "What an order would come to. due = own + others + expired + dropped + debt; spent = due − own − expired + forgone.",
         {
             "program": _TEXT,
             "order": {"type": "object"},

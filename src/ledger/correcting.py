@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
         records: how many of the customer's records were wrong.
         due: too much. own: taken back from the very lots. others: from other lots. expired: gone by itself.
         dropped: not taken back at all. debt: owed from now on. given: was missing.
+        forgone: too much as well, and let go by a refund before, since it was spent.
         refused: code of the no, where nothing could be set right.
     """
 
@@ -49,12 +50,13 @@ class Outcome(NamedTuple):
     dropped: int = 0
     debt: int = 0
     given: int = 0
+    forgone: int = 0
     refused: str | None = None
 
     @property
     def spent(self) -> int:
         """What was too much and is not in the lots it was given in any more: for this the order's setting was applied."""
-        return self.due - self.own - self.expired
+        return self.due - self.own - self.expired + self.forgone
 
     @property
     def change(self) -> int:
@@ -66,7 +68,7 @@ class Outcome(NamedTuple):
         return {**self._asdict(), "spent": self.spent, "change": self.change}
 
 
-_SUMMED = ("due", "own", "others", "expired", "dropped", "debt", "given")
+_SUMMED = ("due", "own", "others", "expired", "dropped", "debt", "given", "forgone")
 
 
 def outcome_of(customer: str, corrected: Sequence[dict[str, Any]]) -> Outcome:

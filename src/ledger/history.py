@@ -86,6 +86,7 @@ class Earning:
         bases: line number → the part of the line that earned.
         due: points that refunds so far were to take back.
         moved: points made available by deliveries.
+        dropped: what refunds were to take back and let go, since it was spent.
     """
 
     lots: list[str]
@@ -93,6 +94,7 @@ class Earning:
     bases: dict[int, int]
     due: int = 0
     moved: int = 0
+    dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -218,8 +220,7 @@ class Timeline:
         for posting in record.postings:
             at = instant if posting.at is None else posting.at
             self._move(record, posting, at)
-            if day is not None:
-                self._count_towards_caps(posting, day)
+            self._count_towards_caps(posting, day)
         match record.type:
             case "purchase.recorded":
                 self._note_purchase(record, instant)
@@ -236,11 +237,14 @@ class Timeline:
             case "hold.placed" | "hold.captured" | "hold.released" | "hold.timed_out":
                 note_hold(self.holds, record, instant)
             case "stored_value.loaded":
-                load = self.loads[record.data["load_id"]] = load_of(record, instant)
-                self._belongs |= {lot: [lots] for lots in (load.principal, load.bonus) for lot in lots}
+                self._note_load(record, instant)
 
-    def _count_towards_caps(self, posting: Posting, day: str) -> None:
-        if posting.rule is not None and posting.lot is not None:
+    def _note_load(self, record: Record, instant: int) -> None:
+        load = self.loads[record.data["load_id"]] = load_of(record, instant)
+        self._belongs |= {lot: [lots] for lots in (load.principal, load.bonus) for lot in lots}
+
+    def _count_towards_caps(self, posting: Posting, day: str | None) -> None:
+        if day is not None and posting.rule is not None and posting.lot is not None:
             key = (posting.rule, day)
             self._earned_by_day[key] = self._earned_by_day.get(key, 0) + posting.amount
 
@@ -337,6 +341,7 @@ class Timeline:
             if lot is not None:
                 earning = self.given[lot]
                 earning.points, earning.due, earning.moved = part["right"], part["refunded"], part["delivered"]
+                earning.dropped -= part["forgone"]
                 self.count_expired(earning.lots, part["expired"])
 
     def _note_refund(self, record: Record) -> None:
@@ -349,6 +354,7 @@ class Timeline:
             note_tenders_back(order.paid, part.get("tenders", ()))
             for earning, clawed in zip(order.earnings, part["clawback"], strict=True):
                 earning.due += clawed["due"]
+                earning.dropped += clawed["dropped"]
                 self.count_expired(earning.lots, clawed["expired"])
 
     def _note_delivery(self, record: Record) -> None:

@@ -7,8 +7,9 @@ import pytest
 from ledger import changes
 from ledger.deciding import Command
 from ledger.errors import LedgerError
+from ledger.instants import show
 from ledger.records import own_place
-from tests.builders import PROGRAM, MemoryLedger, adjusted, at, earns, granted, rules
+from tests.builders import PROGRAM, MemoryLedger, adjusted, at, earns, granted, opened, rules
 
 TWO = {"rules": True, "adjustments_over": 100}
 NOW = at("2026-03-01")
@@ -162,3 +163,78 @@ def test_an_approval_for_one_customer_is_none_for_another():
 def test_the_hash_is_of_the_content_whatever_the_order_of_its_keys():
     assert changes.hash_of("rules", {"a": 1, "b": 2}) == changes.hash_of("rules", {"b": 2, "a": 1})
     assert changes.hash_of("rules", {"a": 1}) != changes.hash_of("adjustment", {"a": 1})
+
+
+def opening(ledger: MemoryLedger, number="p-1/0", source="ledger:changes", amount=500):
+    return ledger.post(replace(opened(ledger.now, [lot(amount)]), id=number, source=source))
+
+
+def lot(amount):
+    return {"asset": "points", "amount": amount, "granted_at": "2025-01-01T00:00:00Z", "reason": "earned"}
+
+
+def of_openings() -> MemoryLedger:
+    ledger = MemoryLedger(rules(earns(), approvals={"openings": True}))
+    ledger.now = NOW
+    return ledger
+
+
+def test_an_opening_balance_is_exactly_one_of_those_approved():
+    """Each row repairs one fault of the row above. Planted: any approved change of the kind taken for this one."""
+    ledger = of_openings()
+    data = {"system": "old", "cutover_at": show(NOW), "lots": [lot(500)]}
+    assert refusal(lambda: opening(ledger)) == "approval_needed"
+    propose(ledger, kind="opening", content={"openings": [{"customer": "c-1", **data}]})
+    assert refusal(lambda: opening(ledger)) == "approval_needed"
+    approve(ledger)
+    assert refusal(lambda: opening(ledger, source="/crm")) == "approval_needed"
+    assert refusal(lambda: opening(ledger, number="p-2/0")) == "approval_needed"
+    assert refusal(lambda: opening(ledger, amount=501)) == "approval_needed"
+    assert opening(ledger) is not None
+
+
+def test_an_older_date_is_no_way_round():
+    """Planted: the rules of the event's own time asked; before they were published one person was enough."""
+    ledger = MemoryLedger(rules(earns()))
+    ledger.now = NOW
+    publish(ledger, rules(earns(), approvals={"openings": True, "adjustments_over": 100}))
+    early = at("2026-02-01")
+    assert refusal(lambda: ledger.post(adjusted(500, early))) == "approval_needed"
+    assert refusal(lambda: ledger.post(opened(early, [lot(500)]))) == "approval_needed"
+
+
+ORDER = {
+    "from": "2026-02-01T00:00:00Z",
+    "until": "2026-02-02T00:00:00Z",
+    "types": ["purchase.recorded"],
+    "factor": "1/10",
+    "spent": "within_balance",
+    "reason": "a hundred for ten",
+}
+
+
+def test_a_correction_follows_from_its_approval():
+    """Planted: the order made of what was sent with the approval."""
+    ledger = MemoryLedger(rules(earns(), approvals={"corrections": True}))
+    ledger.now = NOW
+    assert refusal(lambda: say(ledger, "correction.ordered", "o-1", "ann", order=ORDER)) == "approval_needed"
+    propose(ledger, kind="correction", content=ORDER)
+    assert refusal(lambda: approve(ledger, actor="ann")) == "same_principal"
+    approval, order = approve(ledger)
+    assert (order.type, order.cause) == ("correction.ordered", {"source": approval.source, "id": approval.id})
+    assert order.data == {"order": ORDER, "hash": changes.hash_of("correction", ORDER), "change": "p-1"}
+    assert ledger.program.corrections[order.id].change == "p-1"
+
+
+def test_without_the_setting_one_person_orders():
+    ledger = MemoryLedger(rules(earns()))
+    ledger.now = NOW
+    (order,) = say(ledger, "correction.ordered", "o-1", "ann", order=ORDER)
+    assert (order.actor, ledger.program.corrections["o-1"].change) == ("ann", None)
+
+
+def test_a_correction_that_could_not_be_ordered_is_not_proposed():
+    ledger = MemoryLedger(rules(earns(), approvals={"corrections": True}))
+    ledger.now = NOW
+    content = {**ORDER, "until": "2026-04-01T00:00:00Z"}
+    assert refusal(lambda: propose(ledger, kind="correction", content=content)) == "malformed"

@@ -39,6 +39,7 @@ _COLUMNS = (
     "dropped",
     "debt",
     "given",
+    "forgone",
     "spent",
     "change",
     "refused",
@@ -200,6 +201,7 @@ def _show_tables(program: str, shown: dict[str, Any], done: Correction | None) -
             ("    taken from other lots", sums["others"]),
             ("    owed from now on", sums["debt"]),
             ("    dropped", sums["dropped"]),
+            ("    let go by refunds before", sums["forgone"]),
             ("too little, given", sums["given"]),
             ("change of all balances", sums["change"]),
         ],
@@ -218,4 +220,4 @@ def _show_tables(program: str, shown: dict[str, Any], done: Correction | None) -
     say(f"{program}: {sums['customers']:,} customers, {sums['customers_spent']:,} of them with points spent; {what}")
 
 
-_SPENT = ("due", "own", "spent", "others", "debt", "dropped")
+_SPENT = ("due", "own", "spent", "others", "debt", "dropped", "forgone")

@@ -210,9 +210,10 @@ def _reduce(unit: Unit, gift: Gift, earning: Earning, right: int, trade: Order |
     earning.due = due_of(trade, earning) if trade is not None else 0
     earning.moved = delivered_share(trade, earning) if trade is not None and earning.moved else 0
     back = was - refunded - (right - earning.due)
+    forgone = min(earning.dropped, refunded - earning.due)
     lot = earning.lots[0]
     part = {"record": gift.record.version, "of": gift.name, "lot": lot, "was": was, "right": right}
-    part |= {"refunded": earning.due, "delivered": earning.moved, "due": back}
+    part |= {"refunded": earning.due, "delivered": earning.moved, "due": back, "forgone": forgone}
     part |= dict.fromkeys(("own", "expired", "others", "dropped", "debt", "given"), 0)
     why = {"correction": order.id, "record": gift.record.version, "lot": lot}
     return Excess(earning, part, unit.timeline.courses[lot].opened_at, back, why)
@@ -264,7 +265,7 @@ def _complete(
     earning.due = due_of(trade, earning) if trade is not None else 0
     given = missing - earning.due
     part = {"record": record.version, "of": gift.name, "lot": None, "was": 0, "right": missing}
-    part |= {"refunded": earning.due, "delivered": 0, "due": 0}
+    part |= {"refunded": earning.due, "delivered": 0, "due": 0, "forgone": 0}
     part |= dict.fromkeys(("own", "expired", "others", "dropped", "debt", "given"), 0)
     if not given:
         return part

@@ -8,7 +8,7 @@ from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
 from ledger.deciding.standing import may_earn
 from ledger.deciding.tiers import count_opening, count_signup
-from ledger.deciding.unit import Unit
+from ledger.deciding.unit import Unit, approvals_now
 from ledger.errors import ApprovalNeeded
 from ledger.instants import NEVER, parse, show
 from ledger.parts.openings import NAME as OPENINGS
@@ -38,7 +38,7 @@ def opened_from(unit: Unit, command: Command) -> Decision:
         TooManyLots
     """
     data = command.data
-    approvals = unit.rules.document.approvals
+    approvals = approvals_now(unit)
     if approvals is not None and approvals.openings and not is_approved(unit.context.state, command, "opening"):
         raise ApprovalNeeded("Opening balances are proposed by one and approved by another.", kind="opening")
     check_opening(unit, data)

@@ -6,7 +6,7 @@ from ledger.deciding.correcting import corrected
 from ledger.deciding.earning import grant
 from ledger.deciding.places import where
 from ledger.deciding.spending import give_back, last_consumed_first, spend_points
-from ledger.deciding.unit import Unit
+from ledger.deciding.unit import Unit, approvals_now
 from ledger.errors import ApprovalNeeded, RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
 from ledger.instants import parse
 from ledger.records import Posting
@@ -81,7 +81,7 @@ def adjusted(unit: Unit, command: Command) -> Decision:
 
 
 def _check_approved(unit: Unit, command: Command) -> None:
-    approvals, points = unit.rules.document.approvals, command.data["points"]
+    approvals, points = approvals_now(unit), command.data["points"]
     if approvals is None or approvals.adjustments_over is None or abs(points) <= approvals.adjustments_over:
         return
     if not is_approved(unit.context.state, command, "adjustment"):
