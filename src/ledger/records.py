@@ -31,9 +31,7 @@ PROGRAM_TYPES = frozenset(
     {
         "place.registered",
         "program.published",
-        "change.proposed",
-        "change.approved",
-        "correction.ordered",
+        *("change.proposed", "change.approved", "correction.ordered"),
         "source.declared",
         "declaration.waived",
     }

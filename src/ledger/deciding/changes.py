@@ -4,10 +4,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ledger import changes
-from ledger.deciding.command import Command
+from ledger.deciding.command import Command, Context
 from ledger.errors import ApprovalNeeded, ChangeDiffers, ChangeOutdated, ChangeSettled, ChangeUnknown, SamePrincipal
 from ledger.program import ProgramState
 from ledger.records import FOLLOWS, Record
+from ledger.rules.approvals import Approvals
 
 
 def check_publication(state: ProgramState) -> None:
@@ -50,6 +51,11 @@ def check_order(state: ProgramState) -> None:
     approvals = state.rules.latest.document.approvals
     if approvals is not None and approvals.corrections:
         raise ApprovalNeeded("Corrections are proposed by one and approved by another.", kind="correction")
+
+
+def approvals_at(context: Context) -> Approvals | None:
+    """What takes two people: a matter of when it is written, or an older date would be a way round it."""
+    return context.state.rules.at(context.now).document.approvals
 
 
 def is_approved(state: ProgramState, command: Command, kind: str) -> bool:

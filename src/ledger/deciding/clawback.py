@@ -45,9 +45,7 @@ def take_back(
     }
 
 
-def take(
-    unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any], to: str = "program:reversed"
-) -> int:
+def take(unit: Unit, asset: str, parts: list[Free], at: int, why: dict[str, Any], to: str = "program:reversed") -> int:
     """Take parts of lots back to the program at an instant; how much they are together."""
     if parts:
         taken = unit.take(parts, at)

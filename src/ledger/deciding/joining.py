@@ -1,6 +1,6 @@
 """A customer joins: by signing up, or with the balance of another system."""
 
-from ledger.deciding.changes import is_approved
+from ledger.deciding.changes import approvals_at, is_approved
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.earning import earn_for_event
 from ledger.deciding.opening import check_opening, open_coupons, open_membership
@@ -8,7 +8,7 @@ from ledger.deciding.places import where
 from ledger.deciding.referral import look_at_referrer
 from ledger.deciding.standing import may_earn
 from ledger.deciding.tiers import count_opening, count_signup
-from ledger.deciding.unit import Unit, approvals_now
+from ledger.deciding.unit import Unit
 from ledger.errors import ApprovalNeeded
 from ledger.instants import NEVER, parse, show
 from ledger.parts.openings import NAME as OPENINGS
@@ -38,7 +38,7 @@ def opened_from(unit: Unit, command: Command) -> Decision:
         TooManyLots
     """
     data = command.data
-    approvals = approvals_now(unit)
+    approvals = approvals_at(unit.context)
     if approvals is not None and approvals.openings and not is_approved(unit.context.state, command, "opening"):
         raise ApprovalNeeded("Opening balances are proposed by one and approved by another.", kind="opening")
     check_opening(unit, data)

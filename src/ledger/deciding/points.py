@@ -1,12 +1,12 @@
 """Points granted, redeemed, given back and adjusted by hand."""
 
-from ledger.deciding.changes import is_approved
+from ledger.deciding.changes import approvals_at, is_approved
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.correcting import corrected
 from ledger.deciding.earning import grant
 from ledger.deciding.places import where
 from ledger.deciding.spending import give_back, last_consumed_first, spend_points
-from ledger.deciding.unit import Unit, approvals_now
+from ledger.deciding.unit import Unit
 from ledger.errors import ApprovalNeeded, RedemptionUnknown, ReversalBeforeRedemption, ReversalExceedsRedemption
 from ledger.instants import parse
 from ledger.records import Posting
@@ -81,7 +81,7 @@ def adjusted(unit: Unit, command: Command) -> Decision:
 
 
 def _check_approved(unit: Unit, command: Command) -> None:
-    approvals, points = approvals_now(unit), command.data["points"]
+    approvals, points = approvals_at(unit.context), command.data["points"]
     if approvals is None or approvals.adjustments_over is None or abs(points) <= approvals.adjustments_over:
         return
     if not is_approved(unit.context.state, command, "adjustment"):

@@ -20,7 +20,6 @@ from ledger.lots import Free, free_at, joinable, open_after
 from ledger.money import AMOUNT_MAX
 from ledger.records import FOLLOWS, Lot, Posting, Record
 from ledger.rules import RuleVersion
-from ledger.rules.approvals import Approvals
 
 FALLS_DUE: list[Callable[["Unit", int], None]] = []
 """What the families write when time changes their part: each is called with an instant at which something is due."""
@@ -388,11 +387,6 @@ class Unit:
         accounts.apply(self.account, record)
         record.balances = self.account.balances()
         self.records.append(record)
-
-
-def approvals_now(unit: Unit) -> Approvals | None:
-    """What takes two people: a matter of when it is written, or an older date would be a way round it."""
-    return unit.context.state.rules.at(unit.context.now).document.approvals
 
 
 def _check_exact(account: Account, balances: dict[str, int]) -> None:
