@@ -156,6 +156,14 @@ def transferred(transfer: str, points: int, to: str, time: str | int, **more: An
     return event("points.transferred", time, transfer_id=transfer, points=points, to=to, **more)
 
 
+def authorised(spender: str, limit: int, time: str | int, *, asset: str = "points", **more: Any) -> Event:
+    return event("account.authorised", time, spender=spender, asset=asset, limit=limit, **more)
+
+
+def authorisation_ended(spender: str, time: str | int, *, asset: str = "points", **more: Any) -> Event:
+    return event("account.authorisation_ended", time, spender=spender, asset=asset, **more)
+
+
 def adjusted(points: int, time: str | int) -> Event:
     return event("points.adjusted", time, points=points, reason="by hand")
 

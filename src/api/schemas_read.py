@@ -114,6 +114,21 @@ _OPENED_FROM = shape(
     "A system the customer was taken over from, and how many parts came of it.",
     {"system": _TEXT, "cutover_at": _INSTANT, "parts": _COUNT},
 )
+_LENT = {"asset": {"enum": ["points", "stored_value"]}, "limit": _COUNT, "since": _INSTANT}
+_LENT_MORE = {"currency": _TEXT, "until": _INSTANT}
+_AUTHORISATIONS = shape(
+    "Who may spend on whose account; those that run.",
+    {
+        "given": list_of(
+            shape(
+                "Another may spend on this account; what is left of it.",
+                {"spender": _TEXT, **_LENT, "left": {"type": "integer"}},
+                _LENT_MORE,
+            )
+        ),
+        "held": list_of(shape("This customer may spend on another's.", {"owner": _TEXT, **_LENT}, _LENT_MORE)),
+    },
+)
 _MISSING: Schema = {"type": "object", "description": "What is missing by measure; under `any` the ways there are."}
 _TIER = shape(
     "Where the customer stands, and the way on; null in a program without tiers.",
@@ -184,6 +199,7 @@ READ: dict[str, Schema] = {
             "referral": _REFERRAL,
             "standing": _STANDING,
             "opened_from": list_of(_OPENED_FROM),
+            "authorisations": _AUTHORISATIONS,
         },
     ),
     "Page": shape(

@@ -138,6 +138,23 @@ def _check_tenders(tenders: list[dict[str, Any]]) -> None:
         if coupon in coupons:
             _reject(f"/tenders/{place}/coupon_id", "a coupon pays once for a purchase")
         coupons |= {coupon} if coupon is not None else set()
+    _check_owners(tenders)
+
+
+def _check_owner(data: dict[str, Any], _: int) -> None:
+    if "on_behalf_of" in data:
+        check_customer(data["on_behalf_of"], "/data/on_behalf_of")
+
+
+def _check_owners(tenders: list[dict[str, Any]]) -> None:
+    owners = {place: tender["on_behalf_of"] for place, tender in enumerate(tenders) if "on_behalf_of" in tender}
+    for place, owner in owners.items():
+        pointer = f"/tenders/{place}/on_behalf_of"
+        check_customer(owner, f"/data{pointer}")
+        if tenders[place]["kind"] not in ("points", "stored_value") or "reference" in tenders[place]:
+            _reject(pointer, "another account pays in points or stored value, in the purchase itself")
+        if len(set(owners.values())) > 1:
+            _reject(pointer, "one other account pays for a purchase, not several")
 
 
 def _check_refund(data: dict[str, Any], _: int) -> None:
@@ -182,6 +199,9 @@ def _check_hold(data: dict[str, Any], time: int) -> None:
         _reject("/amount", "so much is held of points or stored value")
     if not of_coupon and "spend" in data:
         _reject("/spend", "what is bought matters for a coupon only")
+    if of_coupon and "on_behalf_of" in data:
+        _reject("/on_behalf_of", "a coupon is its owner's to use")
+    _check_owner(data, time)
     if parse(data["until"]) <= time:
         _reject("/until", "a hold ends after it is placed", "ends_before_it_begins")
 
@@ -206,6 +226,14 @@ def _check_adjustment(data: dict[str, Any], _: int) -> None:
 
 def _check_transfer(data: dict[str, Any], _: int) -> None:
     check_customer(data["to"], "/data/to")
+
+
+def _check_authorised(data: dict[str, Any], time: int) -> None:
+    check_customer(data["spender"], "/data/spender")
+    if (data["asset"] == "stored_value") != ("currency" in data):
+        _reject("/currency", "stored value has a currency, points have none")
+    if "until" in data and parse(data["until"]) <= time:
+        _reject("/until", "an authorisation ends after it begins", "ends_before_it_begins")
 
 
 def _check_assignment(data: dict[str, Any], time: int) -> None:
@@ -303,6 +331,10 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "points.granted": _check_grant,
     "points.adjusted": _check_adjustment,
     "points.transferred": _check_transfer,
+    "points.redeemed": _check_owner,
+    "stored_value.spent": _check_owner,
+    "account.authorised": _check_authorised,
+    "account.authorisation_ended": _check_authorised,
     "tier.assigned": _check_assignment,
     "account.opened_from": _check_opening,
     "source.declared": _check_declaration,

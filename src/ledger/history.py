@@ -13,7 +13,7 @@ from ledger import account as accounts
 from ledger.account import order_of_consumption
 from ledger.corrections import gave_points
 from ledger.events import milli
-from ledger.history_value import Held, Load, Paid, load_of, note_hold, note_tender, note_tenders_back
+from ledger.history_value import Held, Load, Paid, load_of, note_charged, note_hold, note_tender, note_tenders_back
 from ledger.instants import NEVER
 from ledger.lots import Free
 from ledger.records import Debt, Lot, Posting, Record
@@ -128,11 +128,16 @@ class Order:
 
 @dataclass(slots=True)
 class Redemption:
-    """A redemption as its reversals see it: what it took, lot by lot in order of consumption, less what was given back."""
+    """A redemption as its reversals see it: what it took, lot by lot in order of consumption, less what was given back.
+
+    `owner` is the other customer whose lots they are, and `authorisation` what it counted against.
+    """
 
     version: int
     instant: int
     left: dict[str, int]
+    owner: str = ""
+    authorisation: int = 0
 
 
 class Timeline:
@@ -317,7 +322,9 @@ class Timeline:
                 earning = self.given.get(posting.lot) or self._note_gift(posting.lot, posting.amount, posting.why)
                 order.earnings.append(earning)
             elif posting.why is not None and "tender" in posting.why:
-                note_tender(order.paid, posting, posting.why)
+                note_tender(order.paid, posting.asset, posting.lots, posting.why)
+        if record.derived is not None and "charged" in record.derived:
+            note_charged(order.paid, record.derived["charged"])
         self.orders[reference] = order
 
     def _note_gift(self, lot: str, points: int, why: dict[str, Any]) -> Earning:
@@ -369,7 +376,11 @@ class Timeline:
 
     def _note_redemption(self, record: Record, instant: int) -> None:
         left = {lot: amount for posting in record.postings for lot, amount in posting.lots}
-        self.redemptions[record.data["redemption_id"]] = Redemption(record.version, instant, left)
+        redemption = self.redemptions[record.data["redemption_id"]] = Redemption(record.version, instant, left)
+        charged = (record.derived or {}).get("charged")
+        if charged is not None:
+            redemption.left = {lot: amount for taken in charged["taken"] for lot, amount in taken["lots"]}
+            redemption.owner, redemption.authorisation = charged["customer"], charged["charges"][0]["authorisation"]
 
     def _note_reversal(self, record: Record) -> None:
         redemption = self.redemptions[record.data["redemption_id"]]

@@ -66,6 +66,7 @@ TYPES = PROGRAM_TYPES | frozenset(
         "coupon.expired",
         "coupon.expiry_reversed",
         *("customer.frozen", "customer.unfrozen", "customer.closed"),
+        *("account.authorised", "account.authorisation_ended", "account.charged", "account.charge_reversed"),
         *("referral.made", "referral.noted", "referral.qualified", "referral.disqualified"),
         *("referral.rewarded", "referral.revoked"),
         "package.sold",

@@ -1,4 +1,4 @@
-"""Named noes of openings, coupons, packages, membership, transfers. The others, and their order, stand in `errors.py`."""
+"""Named noes of openings, coupons, packages, membership, transfers, authorisations. The others, in order, stand in `errors.py`."""
 
 from ledger.errors import PurchaseUnknown, Refused
 
@@ -235,3 +235,39 @@ class TransferLimitReached(Refused):
     """More would be transferred at once, or on one day, than the rules allow, or less than they ask for."""
 
     code = "transfer_limit_reached"
+
+
+class SpenderUnknown(PurchaseUnknown):
+    """The spender has no record yet; the event is kept and tried again when the spender signs up."""
+
+    code = "spender_unknown"
+
+
+class TooManyAuthorisations(Refused):
+    """A hundred authorisations run on this account."""
+
+    code = "too_many_authorisations"
+
+
+class NotAuthorised(Refused):
+    """The owner has not authorised this customer to spend on the account."""
+
+    code = "not_authorised"
+
+
+class AuthorisedForOtherAsset(Refused):
+    """The owner has authorised this customer to spend something else."""
+
+    code = "authorised_for_other_asset"
+
+
+class AuthorisationEnded(Refused):
+    """The owner's authorisation does not run at that time."""
+
+    code = "authorisation_ended"
+
+
+class AuthorisationLimitExceeded(Refused):
+    """More would be spent than is left of the owner's authorisation."""
+
+    code = "authorisation_limit_exceeded"

@@ -61,3 +61,23 @@ def test_a_no_is_final_and_given_again(own_shop: Shop, customer: str) -> None:
     first, again = own_shop.post(sent), own_shop.post(sent)
     assert (first.status_code, code_of(first)) == (422, "receiver_unknown")
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_a_member_of_the_family_pays_with_the_owners_points(own_shop: Shop, customer: str) -> None:
+    """Posted, read on both sides, refused by name. Against: the spender's read or the owner's not telling."""
+    spender = fresh("c")
+    own_shop.post(grant(customer, 100))
+    own_shop.post(grant(spender, 1))
+    lending = event("account.authorised", customer, {"spender": spender, "asset": "points", "limit": 40})
+    assert own_shop.post(lending).status_code == 201
+    taken = event("points.redeemed", spender, {"redemption_id": fresh("R"), "points": 30, "on_behalf_of": customer})
+    receipt = own_shop.post(taken).json()
+    assert receipt["balances"] == {"points": 1}
+    assert [(one["type"], one["balances"]) for one in receipt["others"]] == [("account.charged", {"points": 70})]
+    (given,) = own_shop.client.get(own_shop.customer(customer)).json()["authorisations"]["given"]
+    assert (given["spender"], given["limit"], given["left"]) == (spender, 40, 10)
+    (held,) = own_shop.client.get(own_shop.customer(spender)).json()["authorisations"]["held"]
+    assert (held["owner"], held["limit"]) == (customer, 40)
+    more = event("points.redeemed", spender, {"redemption_id": fresh("R"), "points": 11, "on_behalf_of": customer})
+    refused = own_shop.post(more)
+    assert (code_of(refused), refused.json()["facts"]["left"]) == ("authorisation_limit_exceeded", 10)

@@ -20,4 +20,28 @@ TOGETHER_TABLES: dict[str, tuple[Event, list[tuple[str, dict[str, Any]]]]] = {
             ("receiver_unknown", {}),
         ],
     ),
+    "account.authorised": (
+        event("account.authorised", FAR_AHEAD, spender="13800138000", asset="stored_value", until=TOO_OLD + ":00Z"),
+        [
+            ("malformed", {"limit": 5}),
+            ("personal_identifier", {"spender": "c-1"}),
+            ("malformed", {"asset": "points"}),
+            ("ends_before_it_begins", {"until": "2027-01-01T00:00:00Z"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("not_authorised", {"spender": "c-2"}),
+            ("spender_unknown", {}),
+        ],
+    ),
+    "account.authorisation_ended": (
+        event("account.authorisation_ended", FAR_AHEAD, spender="13800138000", asset="growth"),
+        [
+            ("malformed", {"asset": "points"}),
+            ("personal_identifier", {"spender": "c-1"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("not_authorised", {"spender": "c-2"}),
+            ("not_authorised", {}),
+        ],
+    ),
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ledger.account import Account
 from ledger.deciding import benefits, coupons, membership, packages
+from ledger.deciding.authorising import authorisation_ended, authorised
 from ledger.deciding.command import Command, Context, Counterpart, Decision, NeedsCounterpart, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
@@ -50,6 +51,8 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "points.redemption_reversed": redemption_reversed,
     "points.adjusted": adjusted,
     "points.transferred": transferred,
+    "account.authorised": authorised,
+    "account.authorisation_ended": authorisation_ended,
     "tier.assigned": tier_assigned,
     "benefit.taken": benefits.taken,
     "account.opened_from": opened_from,

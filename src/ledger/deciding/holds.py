@@ -8,7 +8,9 @@ Captured it counts as spent at the hold's own instant. Of a coupon one use is he
 from typing import Any, NamedTuple
 
 from ledger.account import Account, order_of_consumption
+from ledger.deciding.authorising import charge, find_authorisation, given_by, payee, payer
 from ledger.deciding.command import Command, Decision
+from ledger.deciding.counterpart import finish_half
 from ledger.deciding.places import where
 from ledger.deciding.spending import POINTS, bonus_of, find_points, find_stored, principal_of, shares
 from ledger.deciding.unit import Unit
@@ -17,6 +19,7 @@ from ledger.errors import CaptureExceedsHold, HoldEnded, HoldUnknown, TooManyHol
 from ledger.history_value import Held
 from ledger.instants import show
 from ledger.lots import Free, chosen, in_groups, total
+from ledger.parts.authorising import key_of
 from ledger.parts.holds import NAME
 from ledger.records import Lot, Posting
 
@@ -43,26 +46,37 @@ class Hold(NamedTuple):
 
 
 def placed(unit: Unit, command: Command) -> Decision:
-    """Set an amount aside, or one use of a coupon.
+    """Set an amount aside, on the customer's own account or another's, or one use of a coupon.
 
     Raises:
-        TooManyHolds, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon: nothing is set aside.
+        TooManyHolds, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon or of spending for another:
+        nothing is set aside.
     """
     data = command.data
-    if len(unit.account.parts.get(NAME, ())) >= HOLDS_MAX:
+    owner = payer(unit, data)
+    if len(owner.account.parts.get(NAME, ())) >= HOLDS_MAX:
         raise TooManyHolds(open=HOLDS_MAX, limit=HOLDS_MAX)
     derived = where(unit, data)
     if data["asset"] == COUPON:
         _set_coupon_aside(unit, data, derived)
         return unit.finish(command, reference=f"hold:{data['hold_id']}", derived=derived)
+    said: dict[str, Any] = {}
+    if owner is not unit:
+        entry = find_authorisation(owner, unit.subject, key_of(data["asset"], data.get("currency")))
+        said["authorisation"] = charge(entry, data["amount"])["authorisation"]
     if data["asset"] == POINTS:
-        found = find_points(unit, data["amount"])
+        found = find_points(owner, data["amount"])
     else:
-        found = find_stored(unit, data["currency"], data["amount"])
-        derived["consumption"] = unit.rules.document.stored_value.consumption
+        found = find_stored(owner, data["currency"], data["amount"])
+        said["consumption"] = unit.rules.document.stored_value.consumption
     for asset, parts in found:
         for group in in_groups(parts):
-            _set_aside(unit, asset, group)
+            _set_aside(owner, asset, group)
+    if owner is unit:
+        derived |= said
+    else:
+        named_so = {name: value for name, value in data.items() if name != "on_behalf_of"}
+        finish_half(unit, command, command.type, {**named_so, "spender": unit.subject}, said)
     return unit.finish(command, reference=f"hold:{data['hold_id']}", derived=derived)
 
 
@@ -74,7 +88,8 @@ def captured(unit: Unit, command: Command) -> Decision:
         HoldEnded, CaptureExceedsHold
     """
     data = command.data
-    hold = _open(unit, data["hold_id"], data.get("amount"))
+    owner = _holder(unit, data["hold_id"])
+    hold = _open(owner, data["hold_id"], data.get("amount"))
     if hold.coupon is not None:
         return _use(unit, command, hold)
     amount = data.get("amount", hold.amount)
@@ -84,9 +99,12 @@ def captured(unit: Unit, command: Command) -> Decision:
             source = f"customer:{asset}:held"
             why = {"hold": data["hold_id"]}
             at = None if hold.instant == unit.instant else hold.instant
-            unit.post(Posting(asset, total(spent), source, "program:redeemed", lots=_named(spent), at=at, why=why))
-        _release(unit, asset, _rest(lots, spent), max(unit.instant, hold.instant))
+            owner.post(Posting(asset, total(spent), source, "program:redeemed", lots=_named(spent), at=at, why=why))
+        _release(owner, asset, _rest(lots, spent), max(unit.instant, hold.instant))
     derived = {"captured": amount, "released": hold.amount - amount}
+    if owner is not unit:
+        said = derived | _counted_again(owner, data["hold_id"], amount)
+        finish_half(unit, command, command.type, {**data, "spender": unit.subject}, said)
     return unit.finish(command, reference=f"capture:{data['hold_id']}", derived=derived)
 
 
@@ -97,7 +115,8 @@ def released(unit: Unit, command: Command) -> Decision:
         HoldUnknown: kept until the hold arrives.
         HoldEnded
     """
-    hold = _open(unit, command.data["hold_id"], None)
+    owner = _holder(unit, command.data["hold_id"])
+    hold = _open(owner, command.data["hold_id"], None)
     derived: dict[str, Any] = {"released": hold.amount}
     at = max(unit.instant, hold.instant)
     if hold.coupon is not None:
@@ -108,7 +127,9 @@ def released(unit: Unit, command: Command) -> Decision:
         _count(unit, hold.coupon, -hold.coupon.get("amount", 0))
     else:
         for asset, lots in hold.lots.items():
-            _release(unit, asset, lots, at)
+            _release(owner, asset, lots, at)
+    if owner is not unit:
+        finish_half(unit, command, command.type, {**command.data, "spender": unit.subject}, derived)
     return unit.finish(command, reference=f"release:{command.data['hold_id']}", derived=derived)
 
 
@@ -227,6 +248,27 @@ def _set_aside(unit: Unit, asset: str, parts: list[Free]) -> None:
             reason=eldest.reason,
         )
     )
+
+
+def _holder(unit: Unit, hold_id: str) -> Unit:
+    """On whose account a hold of this customer's lies."""
+    if hold_id in unit.account.parts.get(NAME, {}):
+        return unit
+    past = unit.timeline.holds.get(hold_id)
+    return unit if past is None or not past.owner or past.ended else payee(unit, past.owner)
+
+
+def _counted_again(owner: Unit, hold_id: str, amount: int) -> dict[str, Any]:
+    """What a late capture of a hold that timed out counts against: what has been spent of the authorisation since stays.
+
+    Raises:
+        AuthorisationLimitExceeded
+    """
+    if hold_id in owner.account.parts.get(NAME, {}):
+        return {}
+    number = owner.timeline.holds[hold_id].authorisation
+    entry = next((one for one in given_by(owner) if one["in"] == number), None)
+    return {} if entry is None else {"authorisation": charge(entry, amount)["authorisation"]}
 
 
 def _open(unit: Unit, hold_id: str, amount: int | None) -> Hold:

@@ -1,5 +1,6 @@
 """Points granted, redeemed, given back and adjusted by hand."""
 
+from ledger.deciding.authorising import charge, find_authorisation, finish_charge, finish_charge_back, payee, payer
 from ledger.deciding.changes import approvals_at, is_approved
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.correcting import corrected
@@ -24,14 +25,21 @@ def granted(unit: Unit, command: Command) -> Decision:
 
 
 def redeemed(unit: Unit, command: Command) -> Decision:
-    """Consume the requested points from the lots that expire first.
+    """Consume the requested points from the lots that expire first, on the customer's own account or another's.
 
     Raises:
-        InsufficientPoints: nothing is consumed.
+        InsufficientPoints, and what is refused of spending for another: nothing is consumed.
     """
     data = command.data
-    spend_points(unit, data["points"], "program:redeemed")
     derived = where(unit, data) if "place" in data else {}
+    owner = payer(unit, data)
+    if owner is unit:
+        spend_points(unit, data["points"], "program:redeemed")
+    else:
+        charges = [charge(find_authorisation(owner, unit.subject, ASSET), data["points"])]
+        spend_points(owner, data["points"], "program:redeemed")
+        named = {"redemption_id": data["redemption_id"]}
+        derived["charged"] = finish_charge(unit, owner, command, charges, named)
     return unit.finish(command, reference=f"redemption:{data['redemption_id']}", derived=derived)
 
 
@@ -55,7 +63,12 @@ def redemption_reversed(unit: Unit, command: Command) -> Decision:
     if points > left or not left:
         raise ReversalExceedsRedemption(left=left, requested=points)
     parts = last_consumed_first(redemption.left.items(), points)
-    give_back(unit, ASSET, parts, unit.instant)
+    if redemption.owner:
+        give_back(payee(unit, redemption.owner), ASSET, parts, unit.instant)
+        back = {"asset": ASSET, "amount": points, "authorisation": redemption.authorisation}
+        finish_charge_back(unit, command, [back], {"redemption_id": data["redemption_id"]})
+    else:
+        give_back(unit, ASSET, parts, unit.instant)
     derived = {"redemption_version": redemption.version, "reversed": parts}
     return unit.finish(command, reference=None, derived=derived)
 

@@ -48,7 +48,7 @@ def refund(unit: Unit, command: Command) -> Decision:
     for number, amount, quantity in undone.lines:
         order.lines[number].amount_left -= amount
         order.lines[number].quantity_left -= quantity
-    back = refund_tenders(unit, order, data, max(unit.instant, order.instant)) if order.paid else []
+    back = refund_tenders(unit, command, order, max(unit.instant, order.instant)) if order.paid else []
     undo = _undo(unit, undone) | ({"tenders": back} if back else {})
     derived = {"currency": order.currency, "order": order.named(), "orders": [undo], **where(unit, data)}
     if coupons := [one.pop("coupon") for one in back if "coupon" in one]:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ledger.deciding.authorising import charge, find_authorisation, finish_charge, payer
 from ledger.deciding.command import Command, Decision
 from ledger.deciding.places import where
 from ledger.deciding.spending import bonus_of, find_stored, principal_of, take
@@ -11,6 +12,7 @@ from ledger.errors import CoolingOffEnded, LoadUnknown, RefundExceedsPrincipal
 from ledger.history_value import Load
 from ledger.instants import parse
 from ledger.lots import Free, chosen, total
+from ledger.parts.authorising import key_of
 from ledger.records import Posting
 
 
@@ -36,15 +38,23 @@ def loaded(unit: Unit, command: Command) -> Decision:
 
 
 def spent(unit: Unit, command: Command) -> Decision:
-    """Take an amount from principal and bonus, in the rules' order of consumption.
+    """Take an amount from principal and bonus, in the rules' order of consumption, of the customer's own or of another's.
 
     Raises:
-        InsufficientStoredValue: nothing is taken.
+        InsufficientStoredValue, and what is refused of spending for another: nothing is taken.
     """
-    data = command.data
+    data, amount = command.data, command.data["amount"]
     why = {"consumption": unit.rules.document.stored_value.consumption}
-    take(unit, find_stored(unit, data["currency"], data["amount"]), "program:redeemed", why)
-    return unit.finish(command, reference=f"spend:{data['spend_id']}", derived=where(unit, data))
+    derived = where(unit, data)
+    owner = payer(unit, data)
+    charges = []
+    if owner is not unit:
+        entry = find_authorisation(owner, unit.subject, key_of("stored_value", data["currency"]))
+        charges.append(charge(entry, amount))
+    take(owner, find_stored(owner, data["currency"], amount), "program:redeemed", why)
+    if charges:
+        derived["charged"] = finish_charge(unit, owner, command, charges, {"spend_id": data["spend_id"]})
+    return unit.finish(command, reference=f"spend:{data['spend_id']}", derived=derived)
 
 
 class _Refundable(NamedTuple):

@@ -7,13 +7,25 @@ taken is what the amount still paid would have taken, so refunds in any number o
 from collections.abc import Callable
 from typing import Any
 
+from ledger.deciding.authorising import (
+    Charge,
+    charge,
+    find_authorisation,
+    finish_charge,
+    finish_charge_back,
+    payee,
+    payer,
+)
+from ledger.deciding.command import Command
 from ledger.deciding.spending import Taken, find_points, find_stored, give_back, last_consumed_first, shares, take
 from ledger.deciding.unit import Unit
 from ledger.deciding.using import count_money, find_use, give_use_back, taken_off
 from ledger.errors import RefundExceedsTender, TenderNotPayable, TenderNotWholePoints
 from ledger.history import Order
 from ledger.history_value import Paid
+from ledger.lots import total
 from ledger.money import split
+from ledger.parts.authorising import key_of
 
 Tender = dict[str, Any]
 Found = tuple[list[Taken], dict[str, Any]]
@@ -21,25 +33,44 @@ Found = tuple[list[Taken], dict[str, Any]]
 COUPON = "coupon"
 
 
-def pay(unit: Unit, data: dict[str, Any], derived: dict[str, Any]) -> None:
-    """Take what the tenders of a purchase pay.
+def pay(unit: Unit, command: Command, derived: dict[str, Any]) -> None:
+    """Take what the tenders of a purchase pay, from the customer's own lots or another's.
 
     Args:
-        derived: of the purchase, for where it is.
+        derived: of the purchase, for where it is; `charged` is added where another's account paid.
 
     Raises:
-        TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon:
-        nothing is taken.
+        TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue, and what is refused of a coupon or
+        of spending for another: nothing is taken.
     """
+    data = command.data
+    charges: list[Charge] = []
     for number, tender in enumerate(data["tenders"], start=1):
         find = PAYS.get(tender["kind"])
         if find is not None and "reference" not in tender and (tender["amount"] or tender["kind"] == COUPON):
+            why = {"tender": number, "kind": tender["kind"], "pays": tender["amount"]}
+            if "on_behalf_of" in tender:
+                charges.append(_pay_for(unit, tender, data, why, charges))
+                continue
             found, evidence = find(unit, tender, data, derived)
-            why = {"tender": number, "kind": tender["kind"], "pays": tender["amount"], **evidence}
-            take(unit, found, "program:redeemed", why)
+            take(unit, found, "program:redeemed", why | evidence)
+    if charges and unit.other is not None:
+        named = {"order_id": data["order_id"], "order": derived["reference"]}
+        derived["charged"] = finish_charge(unit, unit.other, command, charges, named)
 
 
-def refund_tenders(unit: Unit, order: Order, data: dict[str, Any], at: int) -> list[dict[str, Any]]:
+def _pay_for(unit: Unit, tender: Tender, data: dict[str, Any], why: dict[str, Any], before: list[Charge]) -> Charge:
+    """Take what a tender pays from another customer's account; what counts against the authorisation."""
+    owner = payer(unit, tender)
+    currency = data["currency"] if tender["kind"] == "stored_value" else None
+    entry = find_authorisation(owner, unit.subject, key_of(tender["kind"], currency))
+    found, evidence = PAYS[tender["kind"]](owner, tender, data, {})
+    charged = charge(entry, sum(total(taken.parts) for taken in found), before)
+    take(owner, found, "program:redeemed", {**why, **evidence, "authorisation": entry["in"]})
+    return charged
+
+
+def refund_tenders(unit: Unit, command: Command, order: Order, at: int) -> list[dict[str, Any]]:
     """Give back what a refund owes to the tenders paid from lots; says of each the amount and the lots.
 
     A coupon's use comes back once all it paid has; that of a gift, which paid nothing, with the last of the order.
@@ -53,12 +84,17 @@ def refund_tenders(unit: Unit, order: Order, data: dict[str, Any], at: int) -> l
     Raises:
         RefundExceedsTender: nothing is given back.
     """
+    data = command.data
     amounts = _named(unit, order, data["tenders"]) if "tenders" in data else _by_rule(unit, order, data["amount"])
-    return [
-        _refund(unit, order, paid, amount, at)
+    charges: list[Charge] = []
+    back = [
+        _refund(unit, order, paid, amount, at, charges)
         for paid, amount in zip(order.paid, amounts, strict=True)
         if amount or (not paid.amount and not order.amount_left and not paid.back)
     ]
+    if charges:
+        finish_charge_back(unit, command, charges, {"refund_id": data["refund_id"], "order": order.reference})
+    return back
 
 
 def _points(unit: Unit, tender: Tender, data: dict[str, Any], _: dict[str, Any]) -> Found:
@@ -137,7 +173,8 @@ def _by_rule(unit: Unit, order: Order, amount: int) -> list[int]:
     return amounts
 
 
-def _refund(unit: Unit, order: Order, paid: Paid, amount: int, at: int) -> dict[str, Any]:
+def _refund(unit: Unit, order: Order, paid: Paid, amount: int, at: int, charges: list[Charge]) -> dict[str, Any]:
+    to = payee(unit, paid.owner) if paid.owner else unit
     paid.refunded += amount
     taken = {asset: sum(lot[1] for lot in lots) for asset, lots in paid.taken.items()}
     shown: dict[str, Any] = {"tender": paid.number, "amount": amount}
@@ -150,8 +187,12 @@ def _refund(unit: Unit, order: Order, paid: Paid, amount: int, at: int) -> dict[
             restored = give_use_back(unit, paid.coupon, tuple(parts), amount=paid.amount, at=at, why=why)
             shown |= {"coupon": restored} if restored else {}
         elif parts:
-            give_back(unit, asset, parts, at, why)
+            give_back(to, asset, parts, at, why)
         back += parts
+    if back and paid.owner:
+        asset = key_of("stored_value", order.currency) if paid.kind == "stored_value" else paid.kind
+        given = sum(part for _, part in back)
+        charges.append({"asset": asset, "amount": given, "authorisation": paid.authorisation})
     return {**shown, "back": back}
 
 

@@ -49,14 +49,14 @@ def purchase(unit: Unit, command: Command) -> Decision:
 
     Raises:
         CurrencyNotAccepted, TenderNotPayable, TenderNotWholePoints, InsufficientPoints, InsufficientStoredValue, and what is
-        refused of a coupon that pays.
+        refused of a coupon that pays or of paying for another.
     """
     data = command.data
     check_currency(unit, data["currency"])
     reference = order_reference(unit, "purchase", command.source, data, data["order_id"])
     derived = {"reference": reference, **where(unit, data)}
     if "tenders" in data:
-        pay(unit, data, derived)
+        pay(unit, command, derived)
     look_at_referrer(unit, command)
     tier = tier_at_event(unit)
     if may_earn(unit):

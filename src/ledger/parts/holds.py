@@ -14,6 +14,8 @@ NAME = "holds"
 
 
 def _evolve(part: dict[str, Any] | None, record: Record, _: int) -> dict[str, Any] | None:
+    if "on_behalf_of" in record.data:
+        return part  # it is held on the other's account
     hold_id = record.data["hold_id"]
     others = {open_id: hold for open_id, hold in (part or {}).items() if open_id != hold_id}
     if record.type == "hold.placed":

@@ -8,6 +8,7 @@ One file a family.
 from typing import Any
 
 from ledger.shapes import (
+    authorising,
     coupons,
     declaring,
     holds,
@@ -33,6 +34,7 @@ SHAPES: dict[str, Any] = {
     **tiers.SHAPES,
     **membership.SHAPES,
     **standing.SHAPES,
+    **authorising.SHAPES,
     **program.SHAPES,
     **declaring.SHAPES,
 }

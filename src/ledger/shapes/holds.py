@@ -22,6 +22,7 @@ class HoldPlaced(TypedDict):
     coupon_id: NotRequired[Text]
     spend: NotRequired[Money]
     until: Instant
+    on_behalf_of: NotRequired[Text]
     order_id: NotRequired[Text]
     place: NotRequired[Place]
 

@@ -41,6 +41,7 @@ class PointsRedeemed(TypedDict):
     points: Positive
     value: NotRequired[Value]
     reward: NotRequired[Text]
+    on_behalf_of: NotRequired[Text]
     order_id: NotRequired[Text]
     place: NotRequired[Place]
 

@@ -29,6 +29,7 @@ class StoredValueSpent(TypedDict):
     currency: Currency
     amount: Positive
     order_id: NotRequired[Text]
+    on_behalf_of: NotRequired[Text]
     place: NotRequired[Place]
 
 

@@ -41,13 +41,14 @@ class Line(TypedDict):
 class Tender(TypedDict):
     """A means of payment. With `reference` it names what paid already and moves nothing; without, of a kind held here, it pays.
 
-    One of kind coupon that pays says which, and is one use of it; a gift pays 0.
+    One of kind coupon that pays says which, and is one use of it; a gift pays 0. `on_behalf_of` is the customer whose account pays.
     """
 
     kind: Literal["cash", "card", "wechat", "alipay", "stored_value", "points", "coupon", "partner", "other"]
     amount: Money
     reference: NotRequired[Text]
     coupon_id: NotRequired[Text]
+    on_behalf_of: NotRequired[Text]
 
 
 @with_config(CLOSED)
