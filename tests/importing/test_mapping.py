@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 
 from api.documents import read_yaml
 from api.importing.mapping import TESTS, Columns, Mapping, MappingError, parse_mapping, read_mapping, shipped_or_file
+from api.importing.mappings import read_any
+from api.importing.points_mapping import Members, PointsColumns, PointsMapping
 from ledger.rules import read_document
 
 ROOT = Path(__file__).parents[2]
@@ -86,4 +89,25 @@ def test_the_mapping_the_document_shows_is_one_as_it_stands():
 def test_the_document_describes_every_key_of_a_mapping():
     text = (ROOT / "docs" / "IMPORT.md").read_text()
     shown = {*Mapping.model_fields, *Columns.model_fields, *TESTS}
+    shown |= {*PointsMapping.model_fields, *PointsColumns.model_fields, *Members.model_fields}
     assert not {key for key in shown if not re.search(rf"`{key}`|^ *{key}:|`{key}: ", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"kind": "balances"}, "kind: 'balances' is none of orders, points"),
+        ({"points_scale": 5}, "points_scale"),
+        ({"cutover_at": "2017-01-01T00:00:00"}, "cutover_at"),
+        ({"columns": {"customer": "c", "earned": "e", "redeemed": "r"}}, "give either time or month"),
+        ({"reason": "purchase"}, "reason"),
+        ({"opening": "guessed"}, "opening"),
+        ({"source": "ledger:due"}, "the ledger's own"),
+    ],
+)
+def test_a_mapping_of_points_that_means_nothing_is_named(tmp_path, changed, named):
+    document = {**read_yaml(shipped_or_file(Path("airline"))), **changed}
+    path = tmp_path / "map.yaml"
+    path.write_bytes(orjson.dumps(document, default=str))
+    with pytest.raises(MappingError, match=re.escape(named)):
+        read_any(path)

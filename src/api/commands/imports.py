@@ -14,11 +14,15 @@ from api.commands.console import bar, note, say, show_table
 from api.commands.options import PROGRAM, JsonOption, ProgramOption
 from api.commands.running import FAILED, collect_rarely, run
 from api.documents import read_yaml
-from api.importing.mapping import MappingError, read_mapping, shipped_or_file
+from api.importing.mapping import Mapping, MappingError, shipped_or_file
+from api.importing.mappings import read_any
+from api.importing.points import PointsTable
+from api.importing.points_mapping import PointsMapping
 from api.importing.readers import Fault, FileError
 from api.importing.runner import Import, Named
 from api.importing.sources import EventLines, Source, Table
-from api.importing.summary import Summary, shown, shown_exact
+from api.importing.summary import Summary, shown, shown_exact, shown_points
+from api.importing.tie_out import TieOut
 from api.intake import Sender
 from ledger.errors import ProgramUnknown
 from ledger.service import Ledger, Program, wall_clock
@@ -95,10 +99,15 @@ async def _program(ledger: Ledger, name: str, rules: Path | None) -> Program:
 
 def _must_take_its_currency(program: Program, source: Source) -> None:
     """Said before anything is posted: a refusal would spend the key of every order for good."""
-    taken = program.state.rules.latest.document.program.currencies
-    if isinstance(source, Table) and taken and source.mapping.currency not in taken:
+    if not isinstance(source, Table | PointsTable):
+        return
+    fixed = program.state.rules.latest.document.program
+    if fixed.currencies and source.mapping.currency not in fixed.currencies:
+        taken = ", ".join(fixed.currencies)
+        raise MappingError(f"the mapping's currency is {source.mapping.currency}, program {program.name} takes {taken}")
+    if isinstance(source, PointsTable) and source.mapping.points_scale != fixed.points_scale:
         raise MappingError(
-            f"the mapping's currency is {source.mapping.currency}, program {program.name} takes {', '.join(taken)}"
+            f"points have {source.mapping.points_scale} decimals in the mapping, {fixed.points_scale} in program {program.name}"
         )
 
 
@@ -113,7 +122,12 @@ def _source(file: Path, program: str, mapping: Path | None) -> Source:
         raise FileError(f"{file}: files that end in {', '.join((*TABLES, *EVENT_FILES))} can be imported")
     if mapping is None:
         raise MappingError(f"{file} is a table: --mapping says what its columns mean")
-    return Table(file, read_mapping(mapping), _actor())
+    read = read_any(mapping)
+    if isinstance(read, PointsMapping):
+        return PointsTable(file, read, _actor())
+    if isinstance(read, Mapping):
+        return Table(file, read, _actor())
+    raise MappingError(f"{mapping} is of no kind that a table can be read with")
 
 
 @contextmanager
@@ -157,11 +171,48 @@ def _show(summary: Summary) -> None:
         ]
         title = f"{kind}, {currency} ({money.events:,} events)"
         show_table([title, "#"], [(what, amount) for what, amount in lines if amount is not None])
+    _show_points(summary)
+    if summary.tie_out is not None:
+        _show_tie_out(summary.tie_out, summary.points_scale)
+    say()
+    say(f"{_verdict(summary)}; {summary.seconds:,.1f} s")
+
+
+def _verdict(summary: Summary) -> str:
+    """Whether the file is the ledger, and in what: `money and points agree`."""
+    named = [("money", summary.money), ("points", summary.points_said), ("what was taken over", summary.tie_out)]
+    *others, last = [what for what, found in named if found] or ["money"]
+    if not others:
+        return f"{last} {'agrees' if summary.agrees else 'DOES NOT AGREE'}"
+    return f"{', '.join(others)} and {last} {'agree' if summary.agrees else 'DO NOT AGREE'}"
+
+
+def _show_points(summary: Summary) -> None:
+    scale = summary.points_scale
+    for kind, said in sorted(summary.points_said.items()):
+        say()
+        lines = [("in the file", said.file), ("refused", said.not_taken), ("in the ledger", said.ledger)]
+        shown_lines = [(what, shown_points(points, scale)) for what, points in lines if points or what != "refused"]
+        show_table([f"points {kind} ({said.events:,} events)", "#"], shown_lines)
     if summary.points:
         say()
-        show_table(["points", "#"], sorted(summary.points.items()))
+        accounts = [(account, shown_points(points, scale)) for account, points in sorted(summary.points.items())]
+        show_table(["points", "#"], accounts)
+
+
+def _show_tie_out(tie_out: TieOut, scale: int) -> None:
     say()
-    say(f"money {'agrees' if summary.agrees else 'DOES NOT AGREE'}; {summary.seconds:,.1f} s")
+    rows: list[tuple[str, ...]] = [
+        ("customers", *(f"{count:,}" for count in (tie_out.customers_old, tie_out.customers_new)), "")
+    ]
+    for (what, of), old, new in tie_out.rows():
+        amounts = [shown_points(one, scale) if what == "points" else f"{one:,}" for one in (old, new)]
+        rows.append((f"{what} {of}".strip(), *amounts, "" if old == new else "DIFFERS"))
+    show_table(["taken over", "old#", "new#", ""], rows)
+    for customer, (what, of), old, new in tie_out.differing:
+        note(f"differs: {customer}: {what} {of}: old {old:,}, new {new:,}")
+    if tie_out.customers_differing:
+        note(f"{tie_out.customers_differing:,} openings differ")
 
 
 def _rows(summary: Summary) -> list[tuple[str, int]]:
@@ -169,6 +220,7 @@ def _rows(summary: Summary) -> list[tuple[str, int]]:
         ("read", summary.rows),
         ("in events of the ledger", summary.rows_in_events),
         *((f"left out: {reason}", count) for reason, count in sorted(summary.rows_left_out.items())),
+        *_where_any(*sorted(summary.repeated.items())),
         *_where_any(("could not be read", summary.rows_faulty), ("refused", summary.rows_refused)),
     ]
 

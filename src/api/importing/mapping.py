@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -33,11 +33,29 @@ class MappingError(ValueError):
     """The mapping cannot be used; the message is one line that names the key and the reason."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A block of a mapping: nothing unknown in it, nothing changed afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
 
-class Columns(_Part):
+def not_ours(source: str) -> str:
+    """A source that a sender may use."""
+    if source.startswith(OURS):
+        raise ValueError(f"sources beginning {OURS!r} are the ledger's own")
+    return source
+
+
+def zone_that_exists(name: str) -> str:
+    """The name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a known zone, such as Europe/London") from error
+    return name
+
+
+class Columns(Part):
     """Which column is what. Money is either `amount` (of the line) or `unit_price` (times `quantity`)."""
 
     customer: Column
@@ -61,7 +79,7 @@ class Columns(_Part):
         return self
 
 
-class Condition(_Part):
+class Condition(Part):
     """A test of one column. Exactly one of the tests is given; an empty cell passes none but `empty: true`."""
 
     column: Column
@@ -112,14 +130,14 @@ class LeftOut(Condition):
     of: Literal["purchases", "cancellations", "all"] = "all"
 
 
-class Csv(_Part):
+class Csv(Part):
     """How a CSV file is written."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8-sig"
 
 
-class Mapping(_Part):
+class Mapping(Part):
     """One mapping.
 
     Attributes:
@@ -129,6 +147,7 @@ class Mapping(_Part):
         open_orders: orders whose rows may still come; the rows of an order may have so many other orders between them.
     """
 
+    kind: Literal["orders"] = "orders"
     source: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     time_zone: str
@@ -145,21 +164,8 @@ class Mapping(_Part):
     lines_max: int = Field(LINES_MAX, ge=2, le=LINES_MAX)
     csv: Csv = Csv()
 
-    @field_validator("source")
-    @classmethod
-    def _not_ours(cls, source: str) -> str:
-        if source.startswith(OURS):
-            raise ValueError(f"sources beginning {OURS!r} are the ledger's own")
-        return source
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is not a known zone, such as Europe/London") from error
-        return name
+    _source = field_validator("source")(not_ours)
+    _zone = field_validator("time_zone")(zone_that_exists)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -175,7 +181,7 @@ class Mapping(_Part):
 
 
 def read_mapping(path: Path) -> Mapping:
-    """Read a mapping from a file, or one of those that ship with the project by its name.
+    """Read a mapping of orders from a file, or one of those that ship with the project by its name.
 
     Raises:
         MappingError: not found, not YAML, or not a mapping.
@@ -183,14 +189,22 @@ def read_mapping(path: Path) -> Mapping:
     return parse_mapping(shipped_or_file(path), str(path))
 
 
+P = TypeVar("P", bound=Part)
+
+
 def parse_mapping(written: bytes, name: str) -> Mapping:
-    """Read a mapping from its YAML.
+    """Read a mapping of orders from its YAML.
 
     Raises:
         MappingError: `name`, the place in it and the reason of every fault.
     """
+    return parse_part(Mapping, written, name)
+
+
+def parse_part(kind: type[P], written: bytes, name: str) -> P:
+    """Read a mapping of a kind from its YAML; see `parse_mapping`."""
     try:
-        return Mapping.model_validate(read_yaml(written))
+        return kind.model_validate(read_yaml(written))
     except FormError as error:
         raise MappingError(f"{name} is not YAML: {error.errors[0]['reason']}") from None
     except ValidationError as error:

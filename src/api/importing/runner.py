@@ -18,6 +18,7 @@ from uuid import UUID
 from api.importing.readers import Fault
 from api.importing.sources import Advanced, Item, Source
 from api.importing.summary import Summary
+from api.importing.tie_out import OPENED, Openings
 from api.problems import code_of
 from ledger import store
 from ledger.answers import Answer
@@ -66,6 +67,7 @@ class Import:
         self._named = named
         self._flying: deque[_Batch] = deque()
         self._waiting: dict[UUID, tuple[Item, str]] = {}
+        self._openings = Openings(program.name, program.state.rules.latest.document.zone)
         self._clock_at = -NEVER
         self._clock_ran = monotonic()
         self.summary = Summary()
@@ -86,9 +88,12 @@ class Import:
                 while self._flying:
                     await self._settle()
                 await self._settle_waiting()
+            if self._openings.count:
+                self.summary.tie_out = await self._openings.tied(self._streams)
         finally:
             for batch_left in self._flying:
                 batch_left.answers.cancel()
+            self._openings.close()
         self._finish(monotonic() - began)
         return self.summary
 
@@ -107,6 +112,8 @@ class Import:
         for item in items:
             if isinstance(item.command, Command):
                 self.summary.add_sent(item.command.type, item.command.data, self._exact(item))
+                if item.command.type == OPENED:
+                    self._openings.add(item.command)
         answers = asyncio.create_task(self._posted(items))
         self._flying.append(_Batch(items, answers, min(item.time for item in items)))
         await asyncio.sleep(0)  # so that it waits in the writer's queue before the next one is read
@@ -175,6 +182,13 @@ class Import:
         async with lent(self._ledger.pool) as conn:
             return await store.by_source_key(conn, self._program.log_id, keys)
 
+    async def _streams(self, stream_ids: list[UUID]) -> dict[UUID, list[StoredRecord]]:
+        async def read() -> dict[UUID, list[StoredRecord]]:
+            async with lent(self._ledger.pool) as conn:
+                return await store.read_streams(conn, self._program.log_id, stream_ids)
+
+        return await _patiently(read)
+
     async def _settle_waiting(self) -> None:
         """Try again what waited for something this very file brought; the rest goes on waiting in the ledger."""
         await _patiently(self._program.retrying.run_once)
@@ -210,6 +224,8 @@ class Import:
         summary.rows, summary.rows_faulty = tally.read, tally.faulty
         summary.rows_left_out = dict(tally.left_out)
         summary.lines_drawn_together = self._source.lines_drawn_together
+        summary.repeated = self._source.repeated
+        summary.points_scale = self._program.state.rules.latest.document.program.points_scale
         summary.seconds = seconds
 
 

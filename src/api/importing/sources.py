@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from api.documents import read_json
 from api.importing.commands import command_of
@@ -79,6 +79,7 @@ class Table:
     tally: Tally = field(default_factory=Tally)
     money_decimals: int = 0
     lines_drawn_together: int = 0
+    repeated: dict[str, int] = field(default_factory=dict)
     _gatherer: Gatherer | None = None
     _row: int = 0
     _ended: bool = False
@@ -151,6 +152,7 @@ class EventLines:
     tally: Tally = field(default_factory=Tally)
     money_decimals: int = 0
     lines_drawn_together: int = 0
+    repeated: dict[str, int] = field(default_factory=dict)
     _row: int = 0
     _ended: bool = False
 
@@ -199,7 +201,23 @@ class EventLines:
             return error
 
 
-Source = Table | EventLines
+class Source(Protocol):
+    """Something to import. `repeated` counts rows that are there already, by what is done with them."""
+
+    horizon: Horizon
+    tally: Tally
+    money_decimals: int
+    lines_drawn_together: int
+    repeated: dict[str, int]
+
+    def scan(self, advanced: Advanced) -> None:
+        """Find the rows."""
+
+    def items(self, advanced: Advanced) -> Iterator[Item | Fault]:
+        """The events, and what cannot be imported."""
+
+    def oldest_left(self) -> int:
+        """No event that `items` has yet to give is older; NEVER at the end."""
 
 
 def _bounded(file: BinaryIO) -> Iterator[bytes]:

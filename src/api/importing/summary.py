@@ -1,24 +1,29 @@
 """What an import came to: every row accounted for, and money in the file against money in the ledger."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import orjson
 
+from api.importing.tie_out import TieOut
 from ledger.money import exponent
 
 CUSTOMERS_COUNTED_MAX = 1_000_000
 
 PURCHASES = "purchases"
 RETURNS = "returns"
+REDEMPTIONS = "redemptions"
 
 _KINDS = {
     "purchase.recorded": (PURCHASES, "total"),
     "purchase.refunded": (RETURNS, "amount"),
     "purchase.returned": (RETURNS, "amount"),
 }
+_POINTS = {"points.granted": "granted", "points.redeemed": "redeemed"}
+"""Events that say points themselves: what is compared is what the file says and what the ledger's record says."""
 
 
 @dataclass(slots=True)
@@ -50,7 +55,9 @@ class Summary:
     Attributes:
         rows: read. rows_in_events, rows_left_out, rows_faulty: what became of them; together all of `rows`.
         refused: by code. waiting: of those, kept until what they wait for arrives.
-        points: what the events' own postings moved, by account. notes: on the events' own records, by code.
+        points: what the events' own postings moved, by account. points_said: points granted and redeemed, in the file and in the
+            ledger. points_scale: their decimals. repeated: rows said once more, by what was done with them.
+        tie_out: of what was taken over; None where nothing was. notes: on the events' own records, by code.
         customers: distinct ones with a purchase; None beyond a million.
     """
 
@@ -65,6 +72,10 @@ class Summary:
     waiting: int = 0
     money: dict[tuple[str, str], Money] = field(default_factory=dict)
     points: Counter[str] = field(default_factory=Counter)
+    points_said: dict[str, Money] = field(default_factory=dict)
+    points_scale: int = 0
+    repeated: dict[str, int] = field(default_factory=dict)
+    tie_out: TieOut | None = None
     notes: Counter[str] = field(default_factory=Counter)
     lines_drawn_together: int = 0
     seconds: float = 0.0
@@ -73,9 +84,11 @@ class Summary:
 
     @property
     def agrees(self) -> bool:
-        """Whether every row is accounted for and the money in the file is the money in the ledger."""
+        """Whether every row is accounted for, and money, points and what was taken over are in the ledger as in the file."""
         rows = self.rows_in_events + sum(self.rows_left_out.values()) + self.rows_faulty + self.rows_refused
-        return self.rows == rows and all(money.agrees for money in self.money.values())
+        sums = (*self.money.values(), *self.points_said.values())
+        ties = self.tie_out is None or self.tie_out.agrees
+        return self.rows == rows and all(one.agrees for one in sums) and ties
 
     @property
     def customers(self) -> int | None:
@@ -84,20 +97,16 @@ class Summary:
 
     def add_sent(self, kind: str, data: dict[str, Any], exact: Fraction | None) -> None:
         """Count the money of an event that is to be posted."""
-        named = _KINDS.get(kind)
-        if named is None:
-            return
-        money = self._money(named[0], data.get("currency"))
-        money.events += 1
-        money.file += data[named[1]]
-        if exact is not None:
-            money.exact = (money.exact or Fraction(0)) + exact
+        for money, amount in self._amounts(kind, data, data):
+            money.events += 1
+            money.file += amount
+            if exact is not None:
+                money.exact = (money.exact or Fraction(0)) + exact
 
     def add_not_taken(self, kind: str, data: dict[str, Any]) -> None:
         """Count the money of an event the ledger refused."""
-        named = _KINDS.get(kind)
-        if named is not None:
-            self._money(named[0], data.get("currency")).not_taken += data[named[1]]
+        for money, amount in self._amounts(kind, data, data):
+            money.not_taken += amount
 
     def add_stored(self, kind: str, data: dict[str, Any], stored: bytes) -> None:
         """Count an event as the ledger holds it: its money, its points, its notes.
@@ -107,9 +116,8 @@ class Summary:
             stored: the record that was read back.
         """
         record = orjson.loads(stored)
-        named = _KINDS.get(record["type"])
-        if named is not None:
-            self._money(named[0], data.get("currency")).ledger += record["data"][named[1]]
+        for money, amount in self._amounts(record["type"], record["data"], data):
+            money.ledger += amount
         if kind == "purchase.recorded":
             self._add_customer(record["subject"])
         for posting in record["postings"]:
@@ -148,12 +156,33 @@ class Summary:
                 for (kind, currency), money in sorted(self.money.items())
             ],
             "points": dict(sorted(self.points.items())),
+            "points_said": [
+                {
+                    "kind": kind,
+                    "events": said.events,
+                    "file": said.file,
+                    "ledger": said.ledger,
+                    "not_taken": said.not_taken,
+                }
+                for kind, said in sorted(self.points_said.items())
+            ],
+            "repeated": self.repeated,
+            "tie_out": None if self.tie_out is None else self.tie_out.to_json(),
             "notes": dict(sorted(self.notes.items())),
             "lines_drawn_together": self.lines_drawn_together,
             "position": self.position,
             "seconds": round(self.seconds, 2),
             "agrees": self.agrees,
         }
+
+    def _amounts(self, kind: str, data: dict[str, Any], sent: dict[str, Any]) -> Iterator[tuple[Money, int]]:
+        """What an event says of money and of points, each with where it is counted; `sent` says the currency."""
+        if (named := _KINDS.get(kind)) is not None:
+            yield self._money(named[0], sent.get("currency")), data[named[1]]
+        elif (moved := _POINTS.get(kind)) is not None:
+            yield self.points_said.setdefault(moved, Money()), data["points"]
+            if "value" in data:
+                yield self._money(REDEMPTIONS, data["value"]["currency"]), data["value"]["amount"]
 
     def _money(self, kind: str, currency: str | None) -> Money:
         return self.money.setdefault((kind, currency or "of their orders"), Money())
@@ -171,6 +200,12 @@ def shown(minor: int, currency: str) -> str:
     sign = "-" if minor < 0 else ""
     whole, part = divmod(abs(minor), int(10**digits))
     return f"{sign}{whole:,}.{part:0{digits}d}" if digits else f"{sign}{whole:,}"
+
+
+def shown_points(points: int, scale: int) -> str:
+    """Points as people write them: `832,950.40`."""
+    sign, (whole, part) = "-" if points < 0 else "", divmod(abs(points), 10**scale)
+    return f"{sign}{whole:,}.{part:0{scale}d}" if scale else f"{sign}{whole:,}"
 
 
 def shown_exact(money: Fraction, currency: str) -> str:
