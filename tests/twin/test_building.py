@@ -14,6 +14,7 @@ from ledger.reading import Book
 from projections.errors import TwinDamaged
 from projections.metrics.answering import answer
 from projections.twin import building, fleet, parsing, ranges
+from projections.twin.engines import Engine
 from projections.twin.fleet import Fleets
 from tests.builders import line, purchase, refunded, returned, rules, signed_up
 from tests.postgres import Database
@@ -66,8 +67,10 @@ def book_of(shop: Shop) -> Book:
     return Book(shop.log_id, PROGRAM, ZoneInfo("Asia/Shanghai"), ProgramState())
 
 
-async def asked(shop: Shop, twin: Path, name: str, *, known_at: str | None = None, **given: str) -> dict[str, Any]:
-    fleets = Fleets(twin)
+async def asked(
+    shop: Shop, twin: Path, name: str, *, known_at: str | None = None, engine: Engine | None = None, **given: str
+) -> dict[str, Any]:
+    fleets = Fleets(twin, engine)
     async with shop.pool.acquire() as conn:
         cut = await reading.cut_off(conn, book_of(shop), now=NOW, as_of=None, known_at=known_at)
         async with fleets.at(conn, book_of(shop), cut) as found:
@@ -121,6 +124,23 @@ async def test_answers_are_the_same_with_a_twin_and_from_the_tail_alone(shop: Sh
     (total,) = (await asked(shop, tmp_path, "revenue"))["rows"]
     assert (total["gross"], total["refunds"], total["orders"]) == (27_036, 6_500, 9)
     assert (await asked(shop, tmp_path, "customers"))["rows"] == [{"opened": 9, "left": 0, "customers": 9}]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+async def test_spark_answers_from_the_same_twin_to_the_last_position(shop: Shop, tmp_path: Path, spark: Engine):
+    """Sealed ranges, the tail, and what comes to the tail between two questions of one process."""
+    given = {"by": "month,store"}
+    expected = await asked(shop, tmp_path, "revenue", **given)
+    assert await asked(shop, tmp_path, "revenue", engine=spark, **given) == expected
+    fleets = Fleets(tmp_path, spark)
+    async with shop.pool.acquire() as conn:
+        for known_at, gross in (("43", 24_028), (None, 27_036)):
+            cut = await reading.cut_off(conn, book_of(shop), now=NOW, as_of=None, known_at=known_at)
+            async with fleets.at(conn, book_of(shop), cut) as found:
+                (row,) = answer(found, "revenue", {})["rows"]
+            assert row["gross"] == gross, known_at
+    fleets.close()
 
 
 async def test_knowledge_is_cut_inside_a_sealed_range(shop: Shop, tmp_path: Path):

@@ -6,6 +6,7 @@ Skipped, and said so, where pyspark or Java is absent: `make test-spark` install
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -13,25 +14,13 @@ from ledger.settings import Settings, SettingsError
 from projections.metrics.answering import answer
 from projections.metrics.definition import Definition
 from projections.metrics.definitions import DEFINITIONS
+from projections.tieout.sides import TwinSide
 from projections.twin.engines import Engine, engine_of, on_spark
 from projections.twin.engines.on_duckdb import DuckDb
 from tests.builders import at
-from tests.twin.engines import Both, differences, log, opened, questions
+from tests.twin.engines import CUSTOMERS, Both, differences, log, opened, questions
 
 needs_spark = pytest.mark.filterwarnings("default")  # pyspark's own warnings are not ours
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Engine]:
-    """Spark in this process."""
-    try:
-        engine = engine_of(Settings(engine="spark", spark_master="local[2]"))
-    except SettingsError as missing:
-        pytest.skip(str(missing))
-    yield engine
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +61,16 @@ def test_they_agree_in_the_past_and_on_what_was_known_then(both: tuple[Both, Bot
     for known_at in (None, duck.last // 2):
         expected = answer(duck.at(at(as_of), known_at), name, {})
         assert differences(expected, answer(spark.at(at(as_of), known_at), name, {})) == [], known_at
+
+
+@needs_spark
+@pytest.mark.slow
+def test_the_tie_out_hears_the_same_of_both(both: tuple[Both, Both]):
+    """Sums of Spark are brought here and put in the order of streams by the same SQL."""
+    first, last = UUID(int=0), UUID(int=2**128 - 1)
+    one, other = (TwinSide(each.at()).read(first, last) for each in both)
+    assert len(one) == CUSTOMERS
+    assert one == other
 
 
 def test_what_spark_needs_is_missed_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -12,6 +12,7 @@ from ledger.settings import Settings
 from ledger.store import Connection, Log
 from projections.errors import TwinDamaged
 from projections.tieout.tying import Difference, Tied, tie
+from projections.twin.engines import engine_of
 from projections.twin.fleet import Fleets
 from projections.twin.sealing import book_of
 
@@ -43,8 +44,9 @@ async def tie_out(conn: Connection, settings: Settings, logs: list[Log]) -> list
 
     Raises:
         DatabaseUnavailable
+        SettingsError: what the chosen engine needs is not there.
     """
-    fleets = Fleets(settings.twin)
+    fleets = Fleets(settings.twin, engine_of(settings))
     try:
         with bar("tying out", sum(log.next_position - 1 for log in logs)) as advance:
             return [await _outcome(conn, fleets, log, advance) for log in logs if log.next_position > 1]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
@@ -18,6 +18,9 @@ from projections.metrics.lots import balances
 from projections.models import MODELS, Model
 from projections.tieout.figures import Figures, of_account, without_zeros
 from projections.twin.fleet import Expression, Fleet
+
+if TYPE_CHECKING:
+    import duckdb
 
 Said = dict[str, Figures]
 """Customer → figures; a customer of whom nothing is said is not there."""
@@ -183,7 +186,8 @@ _HAS_RECORDS = "SELECT stream_id FROM events WHERE log_id = $1 AND stream_id = A
 class TwinSide:
     """What the twin says of every customer at a fleet's cut-offs, summed once into a table in the order of streams.
 
-    DuckDB keeps the table within its memory and writes aside what is beyond; a range is read where it lies.
+    DuckDB keeps the table within its memory and writes aside what is beyond; a range is read where it lies. Sums of another engine
+    are brought into a DuckDB of this process, some rows a customer: streams are hashed and ordered in one way only.
     """
 
     def __init__(self, fleet: Fleet) -> None:
@@ -192,11 +196,10 @@ class TwinSide:
         Raises:
             TwinDamaged: a sealed file cannot be read.
         """
-        self._backend = fleet.backend
         with _trusted(fleet):
-            self._backend.con.execute("DROP TABLE IF EXISTS temp.tied")
-            said = self._backend.compile(_figures(fleet))
-            self._backend.con.execute(
+            self._con, said = _summed(fleet)
+            self._con.execute("DROP TABLE IF EXISTS temp.tied")
+            self._con.execute(
                 f"CREATE TEMP TABLE tied AS SELECT {_STREAM} AS stream, customer, figure, amount FROM ({said}) "
                 "WHERE amount <> 0 ORDER BY stream",
                 {"program": program_stream_id(fleet.book.program).hex},
@@ -204,7 +207,7 @@ class TwinSide:
 
     def read(self, after: UUID, last: UUID) -> Said:
         """What it says of the customers whose streams come after one, up to another."""
-        rows = self._backend.con.execute(
+        rows = self._con.execute(
             "SELECT customer, figure, amount FROM temp.tied WHERE stream > $1 AND stream <= $2", [after.hex, last.hex]
         ).fetchall()
         said: Said = {}
@@ -214,13 +217,24 @@ class TwinSide:
 
     def close(self) -> None:
         """Let go of the table."""
-        self._backend.con.execute("DROP TABLE IF EXISTS temp.tied")
+        self._con.execute("DROP TABLE IF EXISTS temp.tied")
 
 
 _HASHED = "sha1(unhex($program) || encode(customer))"
 _VARIANT = f"substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr({_HASHED}, 17, 1)), 1)"
 _STREAM = f"substr({_HASHED}, 1, 12) || '5' || substr({_HASHED}, 14, 3) || {_VARIANT} || substr({_HASHED}, 18, 15)"
 """`customer_stream_id` in SQL: a UUID of version 5 (RFC 9562, 5.5), in hex."""
+
+
+def _summed(fleet: Fleet) -> tuple["duckdb.DuckDBPyConnection", str]:
+    """A DuckDB, and the query that gives what the twin says in it."""
+    import duckdb  # noqa: PLC0415 - heavy, and only wanted here
+
+    if fleet.backend.name == "duckdb":
+        return fleet.backend.con, fleet.backend.compile(_figures(fleet))
+    con = duckdb.connect()
+    con.register("said", fleet.backend.to_pyarrow(_figures(fleet)))
+    return con, "SELECT * FROM said"
 
 
 def _figures(fleet: Fleet) -> Expression:
