@@ -127,7 +127,7 @@ async def test_answers_are_the_same_with_a_twin_and_from_the_tail_alone(shop: Sh
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 async def test_spark_answers_from_the_same_twin_to_the_last_position(shop: Shop, tmp_path: Path, spark: Engine):
     """Sealed ranges, the tail, and what comes to the tail between two questions of one process."""
     given = {"by": "month,store"}

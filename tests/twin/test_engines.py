@@ -20,7 +20,7 @@ from projections.twin.engines.on_duckdb import DuckDb
 from tests.builders import at
 from tests.twin.engines import CUSTOMERS, Both, differences, log, opened, questions
 
-needs_spark = pytest.mark.filterwarnings("default")  # pyspark's own warnings are not ours
+needs_spark = pytest.mark.filterwarnings("ignore")  # sockets that pyspark leaves to be collected
 
 
 @pytest.fixture(scope="module")
