@@ -26,7 +26,7 @@ from ledger import reading, store
 from ledger.leasing import lent
 from ledger.program import ProgramState
 from ledger.reading import Book, CutOff
-from ledger.settings import Settings
+from ledger.settings import Mirrored, Settings
 from ledger.store import Pool
 from projections.errors import AnalysisEnded
 from projections.metrics.answering import answer
@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 class Desk:
     """What questions are answered with: connections, and the fleets of each program."""
 
-    def __init__(self, pool: Pool, twin: Path, engine: Engine) -> None:
+    def __init__(self, pool: Pool, twin: Path | Mirrored, engine: Engine) -> None:
         self.pool = pool
         self.fleets = Fleets(twin, engine)
         self.on_duckdb = self.fleets if isinstance(engine, DuckDb) else Fleets(twin)

@@ -28,7 +28,7 @@ from ledger.leasing import UNREACHABLE, Desks, lent
 from ledger.migrating import head_revision
 from ledger.rules import DEFAULT_DOCUMENT, RuleVersion, read_document
 from ledger.running import Program
-from ledger.settings import Settings
+from ledger.settings import Mirrored, Settings
 from ledger.store import Log, Pool
 from ledger.writer import Limits
 
@@ -95,7 +95,7 @@ class Ledger:
     def __init__(self, pool: Pool, writing: Pool, *, now: Callable[[], int], limits: Limits, works: bool) -> None:
         self.pool = pool
         self.now = now
-        self.twin_dir = Path(".ledger") / "twin"
+        self.twin_dir: Path | Mirrored = Path(".ledger") / "twin"
         self.on_append: Callable[[int, int], None] = lambda _log_id, _position: None
         self._writing = writing
         self._desks = Desks(DESKS)

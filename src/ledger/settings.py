@@ -7,18 +7,25 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "LEDGER_"
-TOLERATED = frozenset({"LEDGER_TEST_DATA"})  # read by the tests alone
+TOLERATED = frozenset({"LEDGER_TEST_DATA", "LEDGER_TEST_TWIN_URL"})  # read by the tests alone
 SCHEMES = ("postgresql://", "postgres://")
 MEBIBYTE = 2**20
 
 _MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)(,[1-9][0-9]*)?\])?|yarn|(spark|k8s)://\S+")
 """What Spark takes as a master; the first number is of threads, the second of attempts."""
+
+
+class Mirrored(NamedTuple):
+    """A twin in object storage: the files of this machine, and the URL under which all machines find them."""
+
+    local: Path
+    url: str
 
 
 class SettingsError(ValueError):
@@ -42,8 +49,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".ledger"), description="Where the embedded database and the first admin key are kept; made if missing."
     )
-    twin_dir: Path | None = Field(
-        None, description="Where the columnar twin of each log is kept. Not set: `twin` in the data directory."
+    twin_dir: str | None = Field(
+        None,
+        repr=False,  # a URL may hold a secret
+        description="Where the columnar twin of each log is kept: a directory, or object storage as s3://bucket/path. "
+        "Not set: `twin` in the data directory.",
     )
     engine: Literal["duckdb", "spark"] = Field(
         "duckdb", description="What metrics and reports run on: duckdb in the process, or spark over the same files."
@@ -82,9 +92,11 @@ class Settings(BaseSettings):
             raise SettingsError(_faults(error)) from None  # the cause would show the value
 
     @property
-    def twin(self) -> Path:
-        """Where the twin is kept."""
-        return self.data_dir / "twin" if self.twin_dir is None else self.twin_dir
+    def twin(self) -> "Path | Mirrored":
+        """Where the twin is kept; of one in object storage, this machine's own files lie in the data directory."""
+        if self.twin_dir is None:
+            return self.data_dir / "twin"
+        return Mirrored(self.data_dir / "twin", self.twin_dir) if "://" in self.twin_dir else Path(self.twin_dir)
 
     @field_validator("engine", "log_level", mode="before")
     @classmethod

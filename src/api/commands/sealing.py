@@ -5,7 +5,7 @@ from api.commands.console import note
 from api.commands.running import run
 from api.telemetry import configure_logging
 from ledger import store
-from ledger.settings import Settings
+from ledger.settings import Mirrored, Settings
 from projections.twin.sealing import Sealer
 
 
@@ -23,7 +23,7 @@ def watch_twin() -> None:
     settings = Settings.from_environment()
     configure_logging(settings.log_level)
     with database(settings) as at:
-        note(f"sealing in {settings.twin}")
+        note(f"sealing in {settings.twin.local if isinstance(settings.twin, Mirrored) else settings.twin}")
         run(_watch(settings, at))
 
 

@@ -1,6 +1,5 @@
 """`ledger twin`: the log as typed Parquet, built, verified and removed."""
 
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -17,6 +16,7 @@ from ledger.reading import Book
 from ledger.service import Ledger
 from ledger.settings import Settings
 from projections.twin.building import Built, build, verify
+from projections.twin.mirror import mirror_of
 from projections.twin.ranges import RANGE, directory_of, remove
 
 twin = typer.Typer(no_args_is_help=True, help="The columnar twin: whole ranges of a program's log as typed Parquet.")
@@ -59,9 +59,13 @@ def remove_twin(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove the twin of a program. Nothing is lost: the next question or `ledger twin build` makes it again."""
-    directory: Path = directory_of(Settings.from_environment().twin, program)
+    where = Settings.from_environment().twin
+    directory, mirror = directory_of(where, program), mirror_of(where, program)
     if not yes:
-        typer.confirm(f"Remove {directory}?", abort=True)
+        also = "" if mirror is None else ", here and in object storage"
+        typer.confirm(f"Remove {directory}{also}?", abort=True)
+    if mirror is not None:
+        mirror.remove()
     say(f"{program}: {remove(directory):,} ranges removed")
 
 

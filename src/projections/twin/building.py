@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ledger import store
 from ledger.reading import Book
 from ledger.records import leaf_hash
+from ledger.settings import Mirrored
 from ledger.store import Connection
 from projections.errors import TwinDamaged
 from projections.twin import ranges
+from projections.twin.mirror import mirror_of
 from projections.twin.parsing import PAGE, add_page, create_tables
 from projections.twin.ranges import RANGE, SCHEMA, Manifest
 from projections.twin.tables import TABLES
@@ -37,8 +39,10 @@ class Built:
     tail: int
 
 
-async def build(conn: Connection, book: Book, twin: Path, *, last: int, progress: Progress = lambda _: None) -> Built:
-    """Seal every whole range up to a position that is not sealed yet.
+async def build(
+    conn: Connection, book: Book, twin: Path | Mirrored, *, last: int, progress: Progress = lambda _: None
+) -> Built:
+    """Seal every whole range up to a position that is not sealed yet; of a twin in object storage, take and put what is missing.
 
     Args:
         last: a position of the log; what lies behind the last whole range stays in the tail.
@@ -48,19 +52,26 @@ async def build(conn: Connection, book: Book, twin: Path, *, last: int, progress
         TwinDamaged: what is sealed is damaged, or is of another history of this log.
         DatabaseUnavailable
     """
-    directory = ranges.directory_of(twin, book.program)
+    directory, mirror = ranges.directory_of(twin, book.program), mirror_of(twin, book.program)
     sealed = ranges.read_sealed(directory, book.program, book.log_id)
+    if mirror is not None and len(sealed) < last // RANGE:
+        await asyncio.to_thread(mirror.pull, directory, book, before=len(sealed), whole=last // RANGE)
+        sealed = ranges.read_sealed(directory, book.program, book.log_id)
     await check_history(conn, book, sealed)
     before = len(sealed)
     if before < last // RANGE and directory.is_dir():
         ranges.sweep(directory)
     for number in range(before, last // RANGE):
-        await _seal(conn, book, directory, number * RANGE + 1, progress)
+        sealed.append(await _seal(conn, book, directory, number * RANGE + 1, progress))
+    if mirror is not None:
+        await asyncio.to_thread(mirror.push, directory, sealed)
     through = max(before, last // RANGE) * RANGE
     return Built(max(0, last // RANGE - before), before, through, last - through)
 
 
-async def verify(conn: Connection, book: Book, twin: Path, *, progress: Progress = lambda _: None) -> list[str]:
+async def verify(
+    conn: Connection, book: Book, twin: Path | Mirrored, *, progress: Progress = lambda _: None
+) -> list[str]:
     """Build every sealed range again aside and compare it byte by byte; what differs, in words.
 
     Raises:
@@ -95,9 +106,10 @@ async def check_history(conn: Connection, book: Book, sealed: list[Manifest]) ->
         raise TwinDamaged("The twin was built from another history of this log.", position=last.last)
 
 
-async def _seal(conn: Connection, book: Book, directory: Path, first: int, progress: Progress) -> None:
+async def _seal(conn: Connection, book: Book, directory: Path, first: int, progress: Progress) -> Manifest:
     written, manifest = await _written(conn, book, directory, first, progress)
     ranges.seal(written, directory, manifest)
+    return manifest
 
 
 async def _written(

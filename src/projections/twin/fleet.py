@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from ledger import store
 from ledger.instants import to_datetime
 from ledger.reading import Book, CutOff
+from ledger.settings import Mirrored
 from ledger.store import Connection
 from projections.twin import ranges
 from projections.twin.building import build, check_history
@@ -75,7 +76,7 @@ class _Held:
 class Fleets:
     """The fleets of a process, by program."""
 
-    def __init__(self, twin: Path, engine: Engine | None = None) -> None:
+    def __init__(self, twin: Path | Mirrored, engine: Engine | None = None) -> None:
         """Where sealed ranges are kept, and what answers; None: DuckDB."""
         self._twin = twin
         self._engine: Engine = DuckDb() if engine is None else engine

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import orjson
 
+from ledger.settings import Mirrored
 from projections.errors import TwinDamaged
 from projections.twin.declaring import digest
 from projections.twin.tables import TABLES
@@ -56,14 +57,18 @@ class Manifest:
     control: dict[str, dict[str, int]]
     files: dict[str, dict[str, Any]]
 
+    def is_of(self, program: str, log_id: int) -> bool:
+        """Whether it is a range of this log, built as we build it."""
+        return (self.schema, self.program, self.log_id) == (SCHEMA, program, log_id)
+
     def to_bytes(self) -> bytes:
         """As it is stored."""
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
-def directory_of(twin: Path, program: str) -> Path:
-    """Where a program's ranges are."""
-    return twin / program
+def directory_of(twin: Path | Mirrored, program: str) -> Path:
+    """Where a program's ranges are on this machine."""
+    return (twin.local if isinstance(twin, Mirrored) else twin) / program
 
 
 def name_of(first: int) -> str:
@@ -82,7 +87,7 @@ def read_sealed(directory: Path, program: str, log_id: int) -> list[Manifest]:
     manifests: list[Manifest] = []
     while True:
         manifest = _read(directory / name_of(len(manifests) * RANGE + 1))
-        if manifest is None or (manifest.schema, manifest.program, manifest.log_id) != (SCHEMA, program, log_id):
+        if manifest is None or not manifest.is_of(program, log_id):
             return manifests
         _must_be_there(directory / name_of(manifest.first), manifest)
         manifests.append(manifest)
@@ -140,15 +145,24 @@ def files_of(directory: Path, manifests: list[Manifest], table: str) -> list[str
     return [str(directory / name_of(manifest.first) / f"{table}.parquet") for manifest in manifests]
 
 
+def manifest_of(name: str, stored: bytes) -> Manifest:
+    """A manifest as it was stored.
+
+    Raises:
+        TwinDamaged: it cannot be read.
+    """
+    try:
+        return Manifest(**orjson.loads(stored))
+    except (ValueError, TypeError) as error:
+        raise TwinDamaged(range=name, file=MANIFEST, reason=str(error)) from error
+
+
 def _read(range_directory: Path) -> Manifest | None:
     try:
         stored = (range_directory / MANIFEST).read_bytes()
     except FileNotFoundError:
         return None
-    try:
-        return Manifest(**orjson.loads(stored))
-    except (ValueError, TypeError) as error:
-        raise TwinDamaged(range=range_directory.name, file=MANIFEST, reason=str(error)) from error
+    return manifest_of(range_directory.name, stored)
 
 
 def _must_be_there(range_directory: Path, manifest: Manifest) -> None:

@@ -18,6 +18,7 @@ from ledger.leasing import UNREACHABLE, lent
 from ledger.program import ProgramState
 from ledger.reading import Book
 from ledger.records import program_stream_id
+from ledger.settings import Mirrored
 from ledger.store import Connection, Log, Pool
 from projections.twin.building import Built, Progress, build
 from projections.twin.ranges import RANGE
@@ -50,7 +51,7 @@ class Sealer:
         twin: where sealed ranges are kept.
     """
 
-    def __init__(self, pool: Pool, twin: Path, *, progress: Progress = lambda _: None) -> None:
+    def __init__(self, pool: Pool, twin: Path | Mirrored, *, progress: Progress = lambda _: None) -> None:
         self._pool = pool
         self._twin = twin
         self._progress = progress
