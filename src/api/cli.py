@@ -7,6 +7,7 @@ import typer
 from api.commands.backtests import run_backtest
 from api.commands.changes import changes
 from api.commands.correct import adjustments, correct
+from api.commands.coupons import coupons
 from api.commands.customers import replay
 from api.commands.imports import import_file
 from api.commands.keyring import keys
@@ -59,6 +60,7 @@ app.add_typer(programs, name="programs")
 app.add_typer(changes, name="changes")
 app.command()(correct)
 app.add_typer(adjustments, name="adjustments")
+app.add_typer(coupons, name="coupons")
 rules.command("backtest")(run_backtest)
 app.add_typer(rules, name="rules")
 app.add_typer(report, name="report")

@@ -62,7 +62,7 @@ async def post_events(request: Request) -> ASGIApp:
     ledger = ledger_of(request)
     program = await find_program(request)
     name = program.name
-    sender = sender_of(caller_of(request), name, ledger.now())
+    sender = sender_of(caller_of(request), name, ledger.now(), ledger.codes_key)
     is_dry = query.get("dry_run") == "true"
     if posted.binary or posted.media_type == STRUCTURED:
         command = await _read_one(request, posted, sender)

@@ -140,3 +140,12 @@ EVENTS: dict[str, dict[str, Any]] = {
     "opening": _event(13, "account.opened_from", _OPENING, subject="c-0042"),
 }
 """In an order in which all of them are recorded."""
+
+CODES: dict[str, dict[str, Any]] = {
+    "codes": {
+        **_event(17, "codes.made", {"batch": "spring-2026", "kind": "tea_10", "count": 100000, "per_customer": 1}),
+        "subject": "default",
+    },
+    "claim": _event(18, "coupon.claimed", {"code": "00G000-01A3F7-QKXP5Z"}),
+}
+"""A batch of codes, and the claim of one; which codes are genuine is a matter of the installation's key."""

@@ -16,7 +16,8 @@ import orjson
 from api.auth import Caller, Scope
 from api.documents import read_json
 from api.problems import EventTooLarge
-from ledger import events
+from ledger import codes, events
+from ledger.codes_key import CodesKey
 from ledger.deciding.command import AHEAD_MAX_MINUTES, Command
 from ledger.errors import FormError, NotPermitted
 from ledger.instants import MINUTE, parse
@@ -51,9 +52,10 @@ class Sender:
     sources: frozenset[str] | None
     may_backdate: bool
     is_admin: bool
+    codes_key: CodesKey
 
 
-def sender_of(caller: Caller, program: str, now: int) -> Sender:
+def sender_of(caller: Caller, program: str, now: int, codes_key: CodesKey) -> Sender:
     """What of a caller decides how its events are read; `now` is the ledger's clock, microseconds."""
     return Sender(
         program=program,
@@ -62,6 +64,7 @@ def sender_of(caller: Caller, program: str, now: int) -> Sender:
         sources=caller.sources,
         may_backdate=caller.may(Scope.BACKDATE),
         is_admin=caller.may(Scope.ADMIN),
+        codes_key=codes_key,
     )
 
 
@@ -82,13 +85,16 @@ def read_event(event: Any, sender: Sender) -> Command:
     source, kind, subject = event["source"], event["type"], event["subject"]
     _check_rights(source, kind, sender)
     _check_subject(kind, subject, sender)
+    data = events.validated(kind, event.get("data", {}), instant)
+    if kind == "coupon.claimed":
+        _check_genuine(data["code"], sender)
     return Command(
         source=source,
         id=event["id"],
         type=kind,
         subject=subject,
         time=instant,
-        data=events.validated(kind, event.get("data", {}), instant),
+        data=data,
         actor=sender.principal,
         expected_version=_expected_version(event.get("expectedversion")),
         may_backdate=sender.may_backdate,
@@ -245,6 +251,16 @@ def _check_subject(kind: str, subject: str, sender: Sender) -> None:
         events.check_customer(subject)
     elif subject != sender.program:
         raise _malformed("/subject", "events of this type carry the program's name")
+
+
+def _check_genuine(text: str, sender: Sender) -> None:
+    key, code = sender.codes_key.known(), codes.read(text)
+    if key is None or code is None or not codes.is_genuine(key, sender.program, code):
+        raise FormError(
+            "Nobody has made this code.",
+            code="code_not_genuine",
+            errors=[{"pointer": "/data/code", "reason": "not genuine"}],
+        )
 
 
 def _instant(text: Any, faults: list[Fault]) -> int:

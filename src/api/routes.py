@@ -2,7 +2,7 @@
 
 import orjson
 
-from api import declarations, examples, examples_held, examples_standing, examples_together
+from api import codes, declarations, examples, examples_held, examples_standing, examples_together
 from api.answers import EVENT_STREAM, JSON, NDJSON
 from api.customers import EVENTS_LIMIT, explain, read_customer, read_events, replay
 from api.events import BATCH, BATCH_EVENTS_MAX, BINARY, LINES, STRUCTURED, post_events
@@ -35,7 +35,7 @@ def _text(name: str, description: str, example: str) -> Schema:
     return {**parameter(name, "query", description, schema, example), "required": True}
 
 
-_FURTHER = examples_held.EVENTS | examples_standing.EVENTS | examples_together.EVENTS
+_FURTHER = examples_held.EVENTS | examples_held.CODES | examples_standing.EVENTS | examples_together.EVENTS
 _REPLAYED = {"Idempotency-Replayed": {"description": "true: it was decided before.", "schema": {"const": "true"}}}
 _EVENT_LINE = orjson.dumps(examples.PURCHASE).decode() + "\n"
 
@@ -351,6 +351,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *CHANGES,
     *CORRECTIONS,
     declarations.OPERATION,
+    codes.OPERATION,
     Operation("GET", "/healthz", healthz, "operations", {200: good("Alive.", ref("Health"), {"status": "ok"})}),
     Operation(
         "GET",

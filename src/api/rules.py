@@ -63,7 +63,7 @@ async def try_rules(request: Request) -> Whole:
         raise FormError("Send the event and the rules.", errors=[{"pointer": "", "reason": "needs event and rules"}])
     document = read_document(sent["rules"])
     check_size(sent["event"])
-    command = read_event(sent["event"], sender_of(caller_of(request), program.name, ledger.now()))
+    command = read_event(sent["event"], sender_of(caller_of(request), program.name, ledger.now(), ledger.codes_key))
     return dry_answer(
         await dry_run(
             ledger.pool, program.log_id, program.name, program.state, command, now=ledger.now(), proposed=document

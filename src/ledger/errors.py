@@ -75,6 +75,12 @@ class CustomerUnknown(NotFound):
     code = "customer_unknown"
 
 
+class CodesUnknown(NotFound):
+    """The program has no batch of codes of this name."""
+
+    code = "codes_unknown"
+
+
 class ReceiptUnknown(NotFound):
     """No event with this source and id has been recorded."""
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ledger.codes import PREFIX
+from ledger.codes import read as read_code
 from ledger.errors import FormError
 from ledger.instants import DAY, parse, show
 from ledger.shapes import SHAPES
@@ -290,10 +292,18 @@ def _check_membership_taken_over(membership: dict[str, Any], cutover: int, time:
 
 
 def _check_coupon(data: dict[str, Any], time: int) -> None:
-    if data["coupon_id"].startswith(("membership:", "benefit:", "opening:")):
+    if data["coupon_id"].startswith(("membership:", "benefit:", "opening:", PREFIX)):
         _reject("/coupon_id", "the coupons of a bundle, and those taken over, are named so")
     if "expires_at" in data and parse(data["expires_at"]) <= time:
         _reject("/expires_at", "a coupon ends after it is issued", "expires_before_grant")
+
+
+def _check_claim(data: dict[str, Any], _: int) -> None:
+    code = read_code(data["code"])
+    if code is None:
+        _reject("/code", "a code has 18 letters and digits", "code_not_genuine")
+    else:
+        data["code"] = code.text  # one code is one business key, however it is typed
 
 
 def _check_use(data: dict[str, Any], _: int) -> None:
@@ -343,6 +353,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], int], None]] = {
     "stored_value.loaded": _check_load,
     "stored_value.refunded": _check_load_refund,
     "coupon.issued": _check_coupon,
+    "coupon.claimed": _check_claim,
     "coupon.redeemed": _check_use,
     "package.sold": _check_package,
     "membership.purchased": _check_membership,

@@ -12,6 +12,13 @@ from ledger.records import Record
 from ledger.rules import Rulebook, RulesDocument, RuleVersion
 
 
+class Codes(NamedTuple):
+    """A batch of codes: the n-th of the program, and what was said of it."""
+
+    number: int
+    data: dict[str, Any]
+
+
 class Place(NamedTuple):
     """What a store belongs to, from an instant on (microseconds)."""
 
@@ -31,6 +38,7 @@ class ProgramState:
         places: register by store, oldest first.
         changes: what was proposed, by id, and who approved it.
         corrections: what was ordered to be set right, by id, oldest first.
+        codes: the batches of codes by number, from 1.
     """
 
     version: int = 0
@@ -39,6 +47,7 @@ class ProgramState:
     places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
     corrections: dict[str, Correction] = field(default_factory=dict)
+    codes: dict[int, Codes] = field(default_factory=dict)
 
     @property
     def rules(self) -> Rulebook:
@@ -50,6 +59,10 @@ class ProgramState:
         if self.rulebook is None:
             raise InvariantBroken("the program has no rules")
         return self.rulebook
+
+    def codes_of(self, batch: str) -> Codes | None:
+        """The batch of codes of a name; None where there is none."""
+        return next((codes for codes in self.codes.values() if codes.data["batch"] == batch), None)
 
     def place_at(self, store: str, instant: int) -> Place | None:
         """What a store belonged to at an instant; None where it was not registered then."""
@@ -69,6 +82,9 @@ def evolve(state: ProgramState, record: Record) -> ProgramState:
         return replace(state, rulebook=_with_version(state.rulebook, record.data))
     if record.type == "place.registered":
         return replace(state, places=_with_place(state.places, record.data))
+    if record.type == "codes.made":
+        number = (record.derived or {})["number"]
+        return replace(state, codes={**state.codes, number: Codes(number, record.data)})
     if record.type == "change.proposed":
         return replace(state, changes={**state.changes, record.id: proposed(record)})
     if record.type == "change.approved":

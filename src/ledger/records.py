@@ -29,7 +29,7 @@ FOLLOWS = "ledger:follows"
 
 PROGRAM_TYPES = frozenset(
     {
-        "place.registered",
+        *("place.registered", "codes.made"),
         "program.published",
         *("change.proposed", "change.approved", "correction.ordered"),
         "source.declared",
@@ -59,7 +59,7 @@ TYPES = PROGRAM_TYPES | frozenset(
         "stored_value.loaded",
         "stored_value.spent",
         "stored_value.refunded",
-        "coupon.issued",
+        *("coupon.issued", "coupon.claimed"),
         "coupon.redeemed",
         "coupon.returned",
         "coupon.voided",

@@ -26,6 +26,7 @@ _NAMED = {
     "stored_value.spent": ("spend", "spend_id"),
     "stored_value.refunded": ("load_refund", "refund_id"),
     "coupon.issued": ("coupon", "coupon_id"),
+    "coupon.claimed": ("coupon_code", "code"),
     "coupon.redeemed": ("coupon_redemption", "redemption_id"),
     "coupon.returned": ("coupon_return", "redemption_id"),
     "coupon.voided": ("coupon_void", "coupon_id"),

@@ -45,6 +45,24 @@ class BenefitTaken(Refused):
     code = "benefit_taken"
 
 
+class CodeUnknown(Refused):
+    """No batch of this program has this code."""
+
+    code = "code_unknown"
+
+
+class CodeTooLate(Refused):
+    """The time in which codes of this batch could be claimed is over."""
+
+    code = "code_too_late"
+
+
+class CodesKnown(Refused):
+    """The program has a batch of codes of this name already, or as many batches as there may be."""
+
+    code = "codes_known"
+
+
 class CouponKindUnknown(Refused):
     """The rules know no coupon of this kind."""
 

@@ -19,6 +19,7 @@ import structlog
 from ledger import store
 from ledger.answers import Answer
 from ledger.clock import CLOCKS_AT_ONCE, MARK_SECONDS
+from ledger.codes_key import KEY_FILE, CodesKey
 from ledger.deciding import Command
 from ledger.ending import end
 from ledger.errors import DatabaseUnavailable, FormError, LedgerError, ProgramUnknown, QueueFull
@@ -89,6 +90,7 @@ class Ledger:
     Attributes:
         pool: connections for reads; the writers have their own.
         twin_dir: where the columnar twin of each log is kept; made when it is first wanted.
+        codes_key: with which codes of coupons are made and known.
         on_append: called after every append of this process with the log's number and its next position.
     """
 
@@ -96,6 +98,7 @@ class Ledger:
         self.pool = pool
         self.now = now
         self.twin_dir: Path | Mirrored = Path(".ledger") / "twin"
+        self.codes_key = CodesKey(None, Path(".ledger") / KEY_FILE)
         self.on_append: Callable[[int, int], None] = lambda _log_id, _position: None
         self._writing = writing
         self._desks = Desks(DESKS)
@@ -138,7 +141,7 @@ class Ledger:
             batch_bytes_max=settings.batch_bytes_max,
         )
         ledger = cls(pool, writing, now=now, limits=limits, works=works)
-        ledger.twin_dir = settings.twin
+        ledger.twin_dir, ledger.codes_key = settings.twin, CodesKey.of(settings)
         try:
             await ledger._start()
         except BaseException:

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".ledger"), description="Where the embedded database and the first admin key are kept; made if missing."
     )
+    codes_key: str | None = Field(
+        None,
+        repr=False,  # whoever has it makes codes
+        pattern=r"^[0-9a-fA-F]{64}$",
+        description="64 hexadecimal digits with which codes of coupons are made. Not set: `codes.key` in the data directory.",
+    )
     twin_dir: str | None = Field(
         None,
         repr=False,  # a URL may hold a secret

@@ -48,7 +48,7 @@ COUPONS = Words(
     use="redemption_id",
     made_by=frozenset(
         {
-            *("coupon.issued", "account.opened_from", "membership.purchased", "membership.renewed"),
+            *("coupon.issued", "coupon.claimed", "account.opened_from", "membership.purchased", "membership.renewed"),
             *("benefit.taken", "benefit.granted"),
         }
     ),

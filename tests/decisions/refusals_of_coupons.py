@@ -1,7 +1,8 @@
 """Tables of `test_refusals`: an event with all the faults there are, and what repairs them one by one."""
 
+from ledger import codes
 from ledger.instants import MINUTE, parse
-from tests.builders import coupon, coupon_used, event, package, package_used
+from tests.builders import PROGRAM, coupon, coupon_used, event, package, package_used
 from tests.vouchers import KINDS
 
 FAR_AHEAD = parse("2026-06-01T12:00:00Z") + 6 * MINUTE
@@ -41,8 +42,41 @@ COUPONS_BEFORE = (
     coupon_used("C-1", "U-1", "2026-05-03", spend=5000, place=PLACE),
     event("coupon.voided", "2026-05-03", coupon_id="C-2", reason="by hand"),
     coupon("C-4", "2026-05-03", "strict", campaign="may"),
+    event("codes.made", "2026-05-03", batch="b1", kind="tea", count=1, claim_until="2026-05-10T00:00:00Z"),
+    event("codes.made", "2026-05-03", batch="b2", kind="strict", count=1),
+    event("codes.made", "2026-05-03", batch="b3", kind="strict", count=1, campaign="may"),
+    event("codes.made", "2026-05-03", batch="b4", kind="tea", count=1),
 )
+
+
+def code(batch: int) -> str:
+    return codes.make(b"key", PROGRAM, batch, 1).text
+
+
 COUPON_TABLES = {
+    "codes.made": (
+        event("codes.made", FAR_AHEAD, batch="b1", kind="nothing", count=0),
+        [
+            ("malformed", {"count": 1}),
+            ("time_in_future", {"time": "2026-06-01T12:00"}),
+            ("codes_known", {"batch": "b9"}),
+            ("coupon_kind_unknown", {"kind": "tea"}),
+            ("recorded", {}),
+        ],
+    ),
+    "coupon.claimed": (
+        event("coupon.claimed", FAR_AHEAD, code="nonsense"),
+        [
+            ("code_not_genuine", {"code": code(9)}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-21"}),
+            ("code_unknown", {"code": code(1)}),
+            ("code_too_late", {"code": code(2)}),
+            ("coupon_not_for_campaign", {"code": code(3)}),
+            ("coupon_expired", {"code": code(4)}),
+            ("recorded", {}),
+        ],
+    ),
     "coupon.issued": (
         event("coupon.issued", FAR_AHEAD, coupon_id="", kind="nothing", expires_at="2026-01-01T00:00:00Z"),
         [

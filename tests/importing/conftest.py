@@ -13,6 +13,7 @@ from api.importing.sources import EventLines, Source, Table
 from api.importing.summary import Summary
 from api.intake import Sender
 from ledger import store
+from ledger.codes_key import CodesKey
 from ledger.leasing import lent
 from ledger.records import Record
 from ledger.service import Ledger, wall_clock
@@ -57,7 +58,9 @@ class Imported:
     def events(self, *lines: str) -> EventLines:
         path = self.directory / "events.ndjson"
         path.write_text("".join(line + "\n" for line in lines))
-        return EventLines(path, Sender(PROGRAM, wall_clock(), "me", None, may_backdate=True, is_admin=True))
+        key = CodesKey(None, path.parent / "codes.key")
+        sender = Sender(PROGRAM, wall_clock(), "me", None, may_backdate=True, is_admin=True, codes_key=key)
+        return EventLines(path, sender)
 
     async def run(self, source: Source, program_name: str = PROGRAM) -> Summary:
         """Import a source; what was not imported is in `faults`."""

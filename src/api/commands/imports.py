@@ -24,6 +24,7 @@ from api.importing.sources import EventLines, Source, Table
 from api.importing.summary import Summary, shown, shown_exact, shown_points
 from api.importing.tie_out import TieOut
 from api.intake import Sender
+from ledger.codes_key import CodesKey
 from ledger.errors import ProgramUnknown
 from ledger.service import Ledger, Program, wall_clock
 from ledger.settings import Settings
@@ -116,7 +117,8 @@ def _source(file: Path, program: str, mapping: Path | None) -> Source:
     if kind in EVENT_FILES:
         if mapping is not None:
             raise MappingError(f"{file} holds events already: an NDJSON file takes no mapping")
-        sender = Sender(program, wall_clock(), _actor(), None, may_backdate=True, is_admin=True)
+        key = CodesKey.of(Settings.from_environment())
+        sender = Sender(program, wall_clock(), _actor(), None, may_backdate=True, is_admin=True, codes_key=key)
         return EventLines(file, sender)
     if kind not in TABLES:
         raise FileError(f"{file}: files that end in {', '.join((*TABLES, *EVENT_FILES))} can be imported")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ledger.account import Account
 from ledger.deciding import benefits, coupons, membership, packages
 from ledger.deciding.authorising import authorisation_ended, authorised
+from ledger.deciding.claiming import claimed
 from ledger.deciding.command import Command, Context, Counterpart, Decision, NeedsCounterpart, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
 from ledger.deciding.joining import opened_from, signed_up
@@ -63,6 +64,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "stored_value.spent": spent,
     "stored_value.refunded": load_refunded,
     "coupon.issued": coupons.issued,
+    "coupon.claimed": claimed,
     "coupon.redeemed": coupons.redeemed,
     "coupon.returned": coupons.returned,
     "coupon.voided": coupons.voided,

@@ -40,15 +40,24 @@ def issued(unit: Unit, command: Command) -> Decision:
     kind = unit.rules.document.coupon_kinds.get(data["kind"])
     if kind is None:
         raise CouponKindUnknown(kind=data["kind"], kinds=sorted(unit.rules.document.coupon_kinds))
-    if kind.campaigns and data.get("campaign") not in kind.campaigns:
-        raise CouponNotForCampaign(kind=kind.id, campaign=data.get("campaign"), campaigns=list(kind.campaigns))
-    if kind.tiers and (tier := tier_at_event(unit)) not in kind.tiers:
-        raise CouponNotForTier(kind=kind.id, tier=tier, tiers=list(kind.tiers))
+    check_issue(unit, kind, data.get("campaign"))
     expires_at = parse(data["expires_at"]) if "expires_at" in data else None
     named = issue(unit, kind, data["coupon_id"], reason=data.get("reason", "campaign"), expires_at=expires_at)
     named |= {key: data[key] for key in ("code", "campaign") if key in data}
     derived = {"coupons": [named], **where(unit, data)}
     return unit.finish(command, reference=f"coupon:{data['coupon_id']}", derived=derived)
+
+
+def check_issue(unit: Unit, kind: CouponKind, campaign: str | None) -> None:
+    """Refuse a coupon that is not for the campaign, or for the customer's tier.
+
+    Raises:
+        CouponNotForCampaign, CouponNotForTier
+    """
+    if kind.campaigns and campaign not in kind.campaigns:
+        raise CouponNotForCampaign(kind=kind.id, campaign=campaign, campaigns=list(kind.campaigns))
+    if kind.tiers and (tier := tier_at_event(unit)) not in kind.tiers:
+        raise CouponNotForTier(kind=kind.id, tier=tier, tiers=list(kind.tiers))
 
 
 def issue(

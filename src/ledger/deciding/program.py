@@ -6,6 +6,7 @@ from typing import Any
 
 from ledger import program as programs
 from ledger.changes import Change, hash_of
+from ledger.codes import BATCHES_MAX
 from ledger.corrections import read_order
 from ledger.deciding.changes import check_approval, check_order, check_publication, following
 from ledger.deciding.command import Command, Context, instant_of
@@ -13,6 +14,7 @@ from ledger.errors import FixedAtCreation, FormError
 from ledger.instants import show
 from ledger.program import ProgramState
 from ledger.records import Record
+from ledger.refusals import CodesKnown, CouponKindUnknown
 from ledger.rules import effective_from, read_document
 
 
@@ -34,6 +36,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
         FormError: the rules document is malformed, the subject is not the program, or `time_in_future`.
         ApprovalNeeded, ChangeUnknown, ChangeSettled, SamePrincipal, ChangeDiffers, ChangeOutdated
         FixedAtCreation: the document changes what was fixed when the program was created.
+        CodesKnown, CouponKindUnknown
     """
     if command.subject != context.program:
         raise FormError(
@@ -42,6 +45,9 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
         )
     instant = instant_of(command, context)
     data, follows = _decided(state, command, context.now)
+    derived: dict[str, Any] = {"at": show(instant)} if instant != command.time else {}
+    if command.type == "codes.made":
+        derived["number"] = _number_of_codes(state, data)
     record = Record(
         id=command.id,
         source=command.source,
@@ -53,7 +59,7 @@ def decide_program(state: ProgramState, command: Command, context: Context) -> P
         rules=state.rulebook.latest.version if state.rulebook else 0,
         actor=command.actor,
         data=data,
-        derived={"at": show(instant)} if instant != command.time else None,
+        derived=derived or None,
     )
     state = programs.evolve(state, record)
     if follows is None:
@@ -99,6 +105,20 @@ def _ordered(state: ProgramState, content: Any, now: int) -> dict[str, Any]:
     latest = state.rules.latest
     kept = read_order(content, versions=latest.version, refunds=latest.document.refunds, now=now)
     return {"order": kept, "hash": hash_of("correction", kept)}
+
+
+def _number_of_codes(state: ProgramState, data: dict[str, Any]) -> int:
+    """The number of a batch of codes among the program's.
+
+    Raises:
+        CodesKnown, CouponKindUnknown
+    """
+    if state.codes_of(data["batch"]) is not None or len(state.codes) == BATCHES_MAX:
+        raise CodesKnown(batch=data["batch"], batches=len(state.codes))
+    kinds = state.rules.latest.document.coupon_kinds
+    if data["kind"] not in kinds:
+        raise CouponKindUnknown(kind=data["kind"], kinds=sorted(kinds))
+    return len(state.codes) + 1
 
 
 def _published(state: ProgramState, sent: Any, now: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ledger.parts.membership import RUNNING, status_at
 from ledger.parts.standing import NAME, is_frozen, parts_of
 from ledger.records import Lot, Posting
 
-GIVES = frozenset({"points.granted", "coupon.issued", "benefit.taken", "referral.rewarded"})
+GIVES = frozenset({"points.granted", "coupon.issued", "coupon.claimed", "benefit.taken", "referral.rewarded"})
 SPENDS = frozenset(
     {"points.redeemed", "points.transferred", "stored_value.spent", "coupon.redeemed", "package.used", "hold.placed"}
 )

@@ -4,7 +4,18 @@ A family's part is JSON, kept in the head under the family's name, replaced and 
 its part stands in `family.py`, so that each family's file can be listed here.
 """
 
-from ledger.parts import authorising, benefits, membership, openings, referral, rules, standing, transfers, vouchers
+from ledger.parts import (
+    authorising,
+    benefits,
+    claims,
+    membership,
+    openings,
+    referral,
+    rules,
+    standing,
+    transfers,
+    vouchers,
+)
 from ledger.parts.family import Family, never, nothing
 from ledger.parts.holds import HOLDS
 from ledger.parts.tiers import TIERS
@@ -18,6 +29,7 @@ FAMILIES: tuple[Family, ...] = (
     *vouchers.FAMILIES,
     membership.FAMILY,
     benefits.FAMILY,
+    claims.FAMILY,
     referral.FAMILY,
     standing.FAMILY,
     transfers.FAMILY,

@@ -25,6 +25,14 @@ class CouponIssued(TypedDict):
 
 
 @with_config(CLOSED)
+class CouponClaimed(TypedDict):
+    """`coupon.claimed`: the customer claims the coupon of a code, in any way it may be written."""
+
+    code: Text
+    place: NotRequired[Place]
+
+
+@with_config(CLOSED)
 class CouponRedeemed(TypedDict):
     """`coupon.redeemed`: one use. `spend` is what is bought with it and `amount` what it took off, in minor units."""
 
@@ -54,6 +62,7 @@ class CouponVoided(TypedDict):
 
 SHAPES: dict[str, Any] = {
     "coupon.issued": CouponIssued,
+    "coupon.claimed": CouponClaimed,
     "coupon.redeemed": CouponRedeemed,
     "coupon.returned": CouponReturned,
     "coupon.voided": CouponVoided,

@@ -1,11 +1,14 @@
 """What stands on the program's own stream."""
 
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from pydantic import with_config
+from pydantic import Field, StringConstraints, with_config
 from typing_extensions import TypedDict
 
-from ledger.shapes.basics import CLOSED, Instant, Text
+from ledger.codes import NUMBERS_MAX
+from ledger.shapes.basics import CLOSED, KIND_PATTERN, Instant, Positive, Text
+
+BatchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 @with_config(CLOSED)
@@ -19,6 +22,23 @@ class PlaceRegistered(TypedDict):
     effective_from: Instant
 
 
+@with_config(CLOSED)
+class CodesMade(TypedDict):
+    """`codes.made`: so many codes, each of which a customer may claim for a coupon of a kind.
+
+    `per_customer` of them at most by one customer, `total` by all (left out: all of them), before `claim_until`.
+    """
+
+    batch: BatchName
+    kind: Annotated[str, StringConstraints(pattern=KIND_PATTERN)]
+    count: Annotated[int, Field(ge=1, le=NUMBERS_MAX, strict=True)]
+    campaign: NotRequired[Text]
+    per_customer: NotRequired[Positive]
+    total: NotRequired[Positive]
+    claim_until: NotRequired[Instant]
+
+
 SHAPES: dict[str, Any] = {
     "place.registered": PlaceRegistered,
+    "codes.made": CodesMade,
 }
