@@ -78,20 +78,22 @@ def evolve(state: ProgramState, record: Record) -> ProgramState:
     if record.version != state.version + 1:
         raise InvariantBroken(f"record {record.version} does not follow version {state.version}")
     state = replace(state, version=record.version, latest=max(state.latest, record.recorded_at))
-    if record.type == "program.published":
-        return replace(state, rulebook=_with_version(state.rulebook, record.data))
-    if record.type == "place.registered":
-        return replace(state, places=_with_place(state.places, record.data))
-    if record.type == "codes.made":
-        number = (record.derived or {})["number"]
-        return replace(state, codes={**state.codes, number: Codes(number, record.data)})
-    if record.type == "change.proposed":
-        return replace(state, changes={**state.changes, record.id: proposed(record)})
-    if record.type == "change.approved":
-        change = approved(state.changes[record.data["change"]], record)
-        return replace(state, changes={**state.changes, change.id: change})
-    if record.type == "correction.ordered":
-        return replace(state, corrections={**state.corrections, record.id: ordered(record)})
+    data = record.data
+    match record.type:
+        case "program.published":
+            state = replace(state, rulebook=_with_version(state.rulebook, data))
+        case "place.registered":
+            state = replace(state, places=_with_place(state.places, data))
+        case "codes.made":
+            number = (record.derived or {})["number"]
+            state = replace(state, codes={**state.codes, number: Codes(number, data)})
+        case "change.proposed":
+            state = replace(state, changes={**state.changes, record.id: proposed(record)})
+        case "change.approved":
+            change = approved(state.changes[data["change"]], record)
+            state = replace(state, changes={**state.changes, change.id: change})
+        case "correction.ordered":
+            state = replace(state, corrections={**state.corrections, record.id: ordered(record)})
     return state
 
 
