@@ -3,6 +3,7 @@
 python -m benchmarks                          every row
 python -m benchmarks intake --quick           one of them, smaller, nothing kept
 python -m benchmarks intake --records 10000000
+python -m benchmarks generate --help          fill a program with a synthetic shop
 """
 
 import argparse
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import figures, machine, report, wrk
+from benchmarks import figures, generate, machine, report, wrk
 from benchmarks.bench import Bench
 from benchmarks.cluster import running_cluster
 from benchmarks.figures import Result
@@ -23,7 +24,10 @@ DUE, DUE_QUICK = 100_000, 10_000
 
 
 def main() -> None:
-    """Run the rows that were named, or all of them."""
+    """Run the rows that were named, or all of them; or generate."""
+    if sys.argv[1:2] == ["generate"]:
+        generate.main(sys.argv[2:])
+        return
     given = _arguments()
     rows = given.rows or list(ROWS)
     with running_cluster(given.directory) as cluster:

@@ -2,20 +2,20 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from benchmarks import units
-from benchmarks.cluster import Cluster, Database
-from benchmarks.purchases import Purchases, now
+from benchmarks.cluster import OWNER, Cluster, Database
+from benchmarks.generate import fill_purchases, fill_shop
+from benchmarks.purchases import PROGRAM, Purchases, now
 from ledger import store
 from ledger.deciding import Command
-from ledger.instants import DAY
+from ledger.rules import DEFAULT_DOCUMENT
 
 PURCHASES_A_CUSTOMER = 5
-HISTORY = 300 * DAY
-"""The purchases of the filled tables lie that far back; the last of them a day ago."""
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Bench:
     due: int
     quick: bool
     _filled: Database | None = field(default=None)
+    _fleets: dict[int, Database] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -67,25 +68,24 @@ class Bench:
         """The database of so many records, which rows go on appending to."""
         if self._filled is None:
             self._filled = self.cluster.database()
-            speed = asyncio.run(units.fill(self._filled, past_purchases(self.records)))
-            print(f"  filled with {self.records:,} records at {speed:,.0f}/s", flush=True)
+            url = self._filled.url(OWNER)
+            made = asyncio.run(fill_purchases(url, PROGRAM, DEFAULT_DOCUMENT, records=self.records, until=_today()))
+            print(f"  filled with {made.records:,} records in {made.seconds:,.0f} s", flush=True)
             self.cluster.settle()
         return self._filled
 
-
-def past_purchases(records: int) -> Iterator[Command]:
-    """Purchases over the past year, in cohorts of customers."""
-    for first in range(0, records, units.COHORT):
-        count = min(units.COHORT, records - first)
-        customers = max(1, count // PURCHASES_A_CUSTOMER)
-        made = Purchases(
-            customers,
-            time=now() - HISTORY - DAY,
-            first=first // PURCHASES_A_CUSTOMER,
-            step=HISTORY // count,
-            in_turn=True,
-        )
-        yield from made.commands(count)
+    def fleet(self, records: int) -> Database:
+        """The database of a synthetic shop of so many records, ten a customer; it is only read, so rows share it."""
+        if records not in self._fleets:
+            database = self._fleets[records] = self.cluster.database()
+            made = asyncio.run(
+                fill_shop(
+                    database.url(OWNER), PROGRAM, customers=records // 10, records=records, until=_today(), seed=1
+                )
+            )
+            print(f"  filled with {made.records:,} records in {made.seconds:,.0f} s", flush=True)
+            self.cluster.settle()
+        return self._fleets[records]
 
 
 def position(database: Database) -> int:
@@ -102,6 +102,10 @@ def median(values: Iterable[float]) -> float:
     """The middle one."""
     ordered = sorted(values)
     return ordered[len(ordered) // 2]
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 async def _position(database: Database) -> int:
