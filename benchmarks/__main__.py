@@ -9,6 +9,7 @@ python -m benchmarks generate --help          fill a program with a synthetic sh
 import argparse
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -40,10 +41,21 @@ def main() -> None:
             due=given.due or (DUE_QUICK if given.quick else DUE),
             quick=given.quick,
         )
-        for name in rows:
-            _measure(name, ROWS[name], bench, described)
+        failed = [name for name in rows if not _measured(name, ROWS[name], bench, described)]
     if not given.quick:
         report.write()
+    if failed:
+        sys.exit(f"no figures of {', '.join(failed)}: see above")
+
+
+def _measured(name: str, row: ModuleType, bench: Bench, described: dict[str, str]) -> bool:
+    """Whether the row gave figures; one that fails does not take the others along."""
+    try:
+        _measure(name, row, bench, described)
+    except Exception:  # noqa: BLE001 - whatever it is, the next row is measured
+        traceback.print_exc()
+        return False
+    return True
 
 
 def _measure(name: str, row: ModuleType, bench: Bench, described: dict[str, str]) -> None:

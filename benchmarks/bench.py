@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -86,6 +87,13 @@ class Bench:
             print(f"  filled with {made.records:,} records in {made.seconds:,.0f} s", flush=True)
             self.cluster.settle()
         return self._fleets[records]
+
+    def twin(self, records: int, *, anew: bool = False) -> Path:
+        """Where the twin of such a shop is; `anew`: empty."""
+        place = self.cluster.directory / f"twin-{records}"
+        if anew:
+            shutil.rmtree(place, ignore_errors=True)
+        return place
 
 
 def position(database: Database) -> int:

@@ -2,7 +2,24 @@
 
 from types import ModuleType
 
-from benchmarks.rows import append, feed, intake, memory, month_end, processes, read, replay, single, streams
+from benchmarks.rows import (
+    append,
+    feed,
+    intake,
+    lag,
+    memory,
+    metrics,
+    month_end,
+    points_report,
+    processes,
+    read,
+    rebuild,
+    replay,
+    single,
+    sizes,
+    streams,
+    twin,
+)
 
 ROWS: dict[str, ModuleType] = {
     "append": append,
@@ -15,5 +32,11 @@ ROWS: dict[str, ModuleType] = {
     "feed": feed,
     "month_end": month_end,
     "memory": memory,
+    "lag": lag,
+    "twin": twin,
+    "metrics": metrics,
+    "points_report": points_report,
+    "rebuild": rebuild,
+    "sizes": sizes,
 }
 """By name, in the order in which they run: what comes later finds the filled tables a little longer."""

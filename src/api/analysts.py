@@ -30,6 +30,8 @@ from ledger.settings import Mirrored, Settings
 from ledger.store import Pool
 from projections.errors import AnalysisEnded
 from projections.metrics.answering import answer
+from projections.reports.asking import Behind, point_records, points
+from projections.reports.asking import Question as PointsQuestion
 from projections.tieout.tying import tie
 from projections.twin.engines import Engine, engine_of
 from projections.twin.engines.on_duckdb import DuckDb
@@ -114,6 +116,35 @@ class TieOutAsked:
             async with desk.on_duckdb.at(conn, book, cut) as fleet:
                 tied = await tie(conn, fleet, after=self.after, limit=self.limit)
         return tied.shown(book.program)
+
+
+@dataclass(frozen=True, slots=True)
+class PointsAsked:
+    """The points report."""
+
+    subject: Subject
+    now: int
+    question: PointsQuestion
+
+    async def answered(self, desk: Desk) -> dict[str, Any]:
+        """See `reports.asking.points`."""
+        async with lent(desk.pool) as conn:
+            return await points(conn, self.subject.book(), desk.fleets, self.question, now=self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class PointRecordsAsked:
+    """The records behind a line of the points report."""
+
+    subject: Subject
+    now: int
+    question: PointsQuestion
+    behind: Behind
+
+    async def answered(self, desk: Desk) -> dict[str, Any]:
+        """See `reports.asking.point_records`."""
+        async with lent(desk.pool) as conn:
+            return await point_records(conn, self.subject.book(), self.question, self.behind, now=self.now)
 
 
 class Analyst(Protocol):

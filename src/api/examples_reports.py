@@ -8,6 +8,7 @@ from ledger.rules.valuation import Valuation
 from projections.reports.movements import Movement
 from projections.reports.points import Header, points_report
 from projections.reports.points_book import Book
+from projections.reports.tally import tally_of
 
 _ZONE = ZoneInfo("Asia/Shanghai")
 _OPENS_AT = parse("2026-11-01T00:00:00+08:00") - 1
@@ -69,7 +70,7 @@ def _report() -> dict[str, Any]:
     for movement in _MOVEMENTS:
         book.add(movement)
     book.close()
-    return points_report(header, book, records=3)
+    return points_report(header, tally_of(book), records=3)
 
 
 POINTS_REPORT = _report()

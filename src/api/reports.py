@@ -3,14 +3,16 @@
 import asyncio
 import re
 
+import orjson
 from starlette.requests import Request
 
-from api.answers import Whole, json_answer
+from api.analysts import Analyst, PointRecordsAsked, PointsAsked, Subject
+from api.answers import JSON, Whole
 from api.auth import Scope
 from api.books import ledger_of, open_book
 from api.queries import AnyText, bad_parameter, read_cut_offs, read_limit, read_query, read_whole
 from api.routing import open_to
-from projections.reports.asking import NO_MONEY, Behind, Question, point_records, points
+from projections.reports.asking import NO_MONEY, Behind, Question
 from projections.reports.formats import FORMATS, TABLES
 from projections.reports.points import DIMENSIONS
 
@@ -35,12 +37,15 @@ async def read_points_report(request: Request) -> Whole:
         table=TABLES,
     )
     question = _question(query)
-    conn, reader = await open_book(request)
-    report = await points(conn, reader, question, now=ledger_of(request).now())
+    _, reader = await open_book(request)
+    subject = Subject(reader.log_id, reader.program, reader.zone.key)
+    analyst: Analyst = request.app.state.analyst
+    answered = await analyst.ask(PointsAsked(subject, ledger_of(request).now(), question))
     kind = query.get("format", "json")
     if kind == "json":
-        return json_answer(report)
+        return Whole(200, answered, JSON)
     media_type, write = FORMATS[kind]
+    report = orjson.loads(answered)
     body = await asyncio.to_thread(write, report, query.get("table", TABLES[0]))
     name = f"points-{reader.program}-{report['as_of'][:10]}.{kind}"
     return Whole(200, body, media_type, {"Content-Disposition": f'attachment; filename="{name}"'})
@@ -65,9 +70,11 @@ async def read_points_report_records(request: Request) -> Whole:
     after = read_whole(query, "after", default=0)
     limit = read_limit(query, default=LIMIT, most=LIMIT_MAX)
     behind = Behind(query["line"], query.get("detail"), chosen, after, limit)
-    conn, reader = await open_book(request)
+    _, reader = await open_book(request)
+    subject = Subject(reader.log_id, reader.program, reader.zone.key)
+    analyst: Analyst = request.app.state.analyst
     question = _question({**query, "money": NO_MONEY})
-    return json_answer(await point_records(conn, reader, question, behind, now=ledger_of(request).now()))
+    return Whole(200, await analyst.ask(PointRecordsAsked(subject, ledger_of(request).now(), question, behind)), JSON)
 
 
 def _question(query: dict[str, str]) -> Question:

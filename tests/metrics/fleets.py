@@ -12,7 +12,7 @@ import orjson
 from ledger.instants import from_datetime, show
 from ledger.program import ProgramState
 from ledger.reading import Book, CutOff
-from ledger.records import Record
+from ledger.records import SCHEMA, Record
 from projections.metrics.answering import answer
 from projections.twin.fleet import Fleet
 from projections.twin.parsing import PAGE, add_page, create_tables
@@ -42,6 +42,7 @@ def order(
 def _record(kind: str, customer: str, at: datetime, data: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
     stamp = show(from_datetime(at.replace(tzinfo=UTC)))
     return {
+        "schema": SCHEMA,
         "type": kind,
         "subject": customer,
         "time": stamp,

@@ -10,6 +10,7 @@ from ledger.records import Record
 from projections.reports.movements import movements_of
 from projections.reports.points import Header, points_report
 from projections.reports.points_book import ORDER, Book
+from projections.reports.tally import tally_of
 from tests.builders import PROGRAM, Event
 from tests.properties.invariants import cut_offs
 from tests.properties.machine import Checkout, Clawbacks, Everything, outcome
@@ -68,7 +69,7 @@ def reported(records: list[Record], zone: ZoneInfo, opens_at: int | None, as_of:
         for movement in movements_of(position, record.to_json(), "points"):
             book.add(movement)
     book.close()
-    return points_report(header, book, len(records)), book
+    return points_report(header, tally_of(book), len(records)), book
 
 
 def check_against_fold(report: dict, book: Book, records: list[Record], as_of: int) -> None:

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import Phase, settings
 
 from ledger import account as accounts
-from ledger.instants import show
+from ledger.instants import NEVER, show
 from ledger.records import Record
 from projections.metrics.answering import answer
 from projections.metrics.lots import balances
+from projections.reports.movements import movements_of
+from projections.reports.points import Header, points_report
+from projections.reports.points_book import Book
+from projections.reports.points_twin import tally_of_fleet
+from projections.reports.tally import tally_of
 from projections.twin.fleet import Fleet
-from tests.builders import MemoryLedger, event, granted, purchase, redeemed, refunded, rules
+from tests.builders import PROGRAM, MemoryLedger, event, granted, purchase, redeemed, refunded, rules
 from tests.metrics.fleets import fleet_of, texts_of
 from tests.properties.invariants import cut_offs
 from tests.properties.machine import Books, Checkout, Everything
@@ -41,7 +46,10 @@ def check(records: list[Record], dice: random.Random) -> None:
     whole = fleet_of(texts_of(records), as_of=0)
     instants = cut_offs(records)
     for _ in range(CUT_OFFS_TRIED):
-        compare(whole, records, dice.choice(instants), dice.randint(1, len(records)))
+        as_of, known_at = dice.choice(instants), dice.randint(1, len(records))
+        compare(whole, records, as_of, known_at)
+        opens_at = dice.choice([None, *(one for one in instants if one <= as_of)])
+        compare_reports(whole, records, opens_at, as_of, known_at)
     whole.backend.disconnect()
 
 
@@ -57,6 +65,21 @@ def compare(whole: Fleet, records: list[Record], as_of: int, known_at: int) -> N
         assert found.get(asset, (0, 0)) == wanted, f"{asset} {said}"
     (points,) = answer(fleet, "points", {})["rows"]
     assert points["outstanding"] == shown["points"], said
+
+
+def compare_reports(whole: Fleet, records: list[Record], opens_at: int | None, as_of: int, known_at: int) -> None:
+    """The points report from the twin is the one from the movements, in every figure."""
+    fleet = replace(whole, cut=replace(whole.cut, as_of=as_of, position=known_at))
+    header = Header(PROGRAM, whole.book.zone, 0, as_of, records[known_at - 1].recorded_at, known_at, opens_at)
+    book = Book(header.zone, -NEVER if opens_at is None else opens_at, as_of)
+    for position, record in enumerate(records[:known_at], start=1):
+        for movement in movements_of(position, record.to_json(), "points"):
+            book.add(movement)
+    book.close()
+    expected = points_report(header, tally_of(book), known_at)
+    found = points_report(header, tally_of_fleet(fleet, opens_at=opens_at), known_at)
+    differing = {name: (found[name], expected[name]) for name in expected if found[name] != expected[name]}
+    assert not differing, f"from {opens_at and show(opens_at)} as of {show(as_of)}, known at {known_at}: {differing}"
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ from ledger.settings import Settings
 from projections.reports.asking import Question, points
 from projections.reports.formats import FORMATS, TABLES
 from projections.reports.points import DIMENSIONS, holds
+from projections.twin.engines import engine_of
+from projections.twin.fleet import Fleets
 
 report = typer.Typer(no_args_is_help=True, help="Reports: figures of a whole program, at any pair of cut-offs.")
 
@@ -74,12 +76,17 @@ def points_owed(  # noqa: PLR0913 - the options of a command
 
 
 async def _points(at: Database, name: str, question: Question) -> dict[str, Any]:
-    async with opened(Settings.from_environment(), at) as ledger:
+    settings = Settings.from_environment()
+    async with opened(settings, at) as ledger:
         program = await ledger.find(name)
         state = program.state
         reader = Book(program.log_id, program.name, state.rules.latest.document.zone, state)
-        async with lent(ledger.pool) as conn:
-            return await points(conn, reader, question, now=ledger.now())
+        fleets = Fleets(settings.twin, engine_of(settings))
+        try:
+            async with lent(ledger.pool) as conn:
+                return await points(conn, reader, fleets, question, now=ledger.now())
+        finally:
+            fleets.close()
 
 
 def _check_out(out: Path | None, table: str) -> None:

@@ -1,5 +1,6 @@
 """Asking for the points report: cut-offs, the rules as they were known then, the pass over the log, the answer."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,12 +11,15 @@ from ledger.errors import FormError, LedgerError
 from ledger.instants import EARLIEST, midnight, parse, show
 from ledger.program import ProgramState
 from ledger.reading import Book as Reader
+from ledger.reading import CutOff
 from ledger.records import Record, program_stream_id
 from ledger.rules.valuation import Valuation
 from ledger.store import Connection
 from projections.reports.movements import read_movements
 from projections.reports.points import Header, filled_book, points_report, traced
 from projections.reports.points_book import Trace
+from projections.reports.points_twin import tally_of_fleet
+from projections.twin.fleet import Fleets
 
 NO_MONEY = "none"
 """What to ask for as money where points alone are wanted."""
@@ -59,19 +63,19 @@ class Behind:
     limit: int
 
 
-async def points(conn: Connection, reader: Reader, question: Question, *, now: int) -> dict[str, Any]:
-    """The points report.
+async def points(conn: Connection, reader: Reader, fleets: Fleets, question: Question, *, now: int) -> dict[str, Any]:
+    """The points report, from the twin and the records it has not sealed.
 
     Raises:
         FormError, CutOffInFuture: the question is malformed.
         ValuationMissing: money cannot be said.
-        InvariantBroken, StreamUnreadable, DatabaseUnavailable: it cannot be answered exactly.
+        InvariantBroken, StreamUnreadable, TwinDamaged, DatabaseUnavailable: it cannot be answered exactly.
     """
-    header = await _header(conn, reader, question, now)
-    book, records = await filled_book(
-        header, read_movements(conn, reader.log_id, asset="points", up_to=header.position)
-    )
-    return points_report(header, book, records)
+    cut = await reading.cut_off(conn, reader, now=now, as_of=question.as_of, known_at=question.known_at)
+    header = await _header(conn, reader, question, cut)
+    async with fleets.at(conn, reader, cut) as fleet:
+        tally = await asyncio.to_thread(tally_of_fleet, fleet, opens_at=header.opens_at)
+    return points_report(header, tally, header.position)
 
 
 async def point_records(
@@ -82,7 +86,8 @@ async def point_records(
     Raises:
         as `points`.
     """
-    header = await _header(conn, reader, question, now)
+    cut = await reading.cut_off(conn, reader, now=now, as_of=question.as_of, known_at=question.known_at)
+    header = await _header(conn, reader, question, cut)
     pages = read_movements(conn, reader.log_id, asset="points", up_to=header.position)
     book, _ = await filled_book(header, pages, keeps_traces=True)
     found = traced(book, behind.line, behind.detail, behind.chosen)
@@ -123,8 +128,7 @@ def valuations_at(valuations: tuple[Valuation, ...], as_of: int, money: str | No
     return tuple(latest[currency] for currency in sorted(wanted))
 
 
-async def _header(conn: Connection, reader: Reader, question: Question, now: int) -> Header:
-    cut = await reading.cut_off(conn, reader, now=now, as_of=question.as_of, known_at=question.known_at)
+async def _header(conn: Connection, reader: Reader, question: Question, cut: CutOff) -> Header:
     opens_at = _opens_at(question.since, reader, cut.as_of)
     state = await _program_at(conn, reader, cut.position)
     document = state.rules.latest.document

@@ -6,9 +6,8 @@ The roll-forward: opening + opened + granted + reinstated ± adjusted − redeem
 closing, to the last point, in total and for every value of every dimension.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,7 @@ from ledger.money import Rounding, exponent, rounded, split
 from ledger.rules.valuation import Valuation
 from projections.reports.movements import Page
 from projections.reports.points_book import ACCOUNT, DEBT, HELD, ORDER, Book, Line, Slice, Trace
+from projections.reports.tally import Figures, Owed, Tally
 
 DEFINITION = "points@1"
 DIMENSIONS = ("entity", "grant_month", "expiry_month", "reason")
@@ -43,27 +43,6 @@ class Header:
     valuations: tuple[Valuation, ...] = ()
 
 
-@dataclass(slots=True)
-class Figures:
-    """Points of one slice, or of several together."""
-
-    opening: int = 0
-    closing: int = 0
-    pending: int = 0
-    held: int = 0
-    lots: int = 0
-    flows: Counter[Line] = field(default_factory=Counter)
-
-    def add(self, other: "Figures") -> None:
-        """Take in another's points."""
-        self.opening += other.opening
-        self.closing += other.closing
-        self.pending += other.pending
-        self.held += other.held
-        self.lots += other.lots
-        self.flows.update(other.flows)
-
-
 async def filled_book(header: Header, pages: AsyncIterator[Page], *, keeps_traces: bool = False) -> tuple[Book, int]:
     """Read all movements into a book; the book, and how many records were read.
 
@@ -80,9 +59,9 @@ async def filled_book(header: Header, pages: AsyncIterator[Page], *, keeps_trace
     return book, records
 
 
-def points_report(header: Header, book: Book, records: int) -> dict[str, Any]:
+def points_report(header: Header, tally: Tally, records: int) -> dict[str, Any]:
     """The report as JSON: totals, roll-forward, dimensions, slices, money, checks. A function of the log and of what was asked."""
-    slices = _by_slice(book, header.as_of)
+    slices = {slice_: tally.slices[slice_] for slice_ in sorted(tally.slices, key=_slice_order)}
     total = Figures()
     for figures in slices.values():
         total.add(figures)
@@ -99,13 +78,13 @@ def points_report(header: Header, book: Book, records: int) -> dict[str, Any]:
         "known_at": show(header.known_at),
         "position": header.position,
         "from": None if header.opens_at is None else show(header.opens_at + 1),
-        "totals": _totals(book, total),
+        "totals": _totals(tally, total),
         "money": money,
-        "roll_forward": _roll_forward(book, total, order),
+        "roll_forward": _roll_forward(tally, total, order),
         "by": by,
         "slices": _rows(slices, money),
-        "checks": _checks(book, slices, total, by, money),
-        "counts": {"records": records, "movements": book.movements, "lots": len(book.lots), "debts": len(book.debts)},
+        "checks": _checks(tally, slices, total, by, money),
+        "counts": {"records": records, "movements": tally.movements, "lots": tally.lots, "debts": tally.debts},
     }
 
 
@@ -126,63 +105,44 @@ def traced(book: Book, line: str, detail: str | None, chosen: dict[str, str | No
     return sorted(found, key=lambda trace: (trace.position, trace.lot, trace.line))
 
 
-def _by_slice(book: Book, as_of: int) -> dict[Slice, Figures]:
-    slices: dict[Slice, Figures] = {}
-    for lot in book.lots.values():
-        if lot.held_until is not None:
-            slices.setdefault(lot.slice, Figures()).held += lot.closing
-        elif lot.opening or lot.closing:
-            figures = slices.setdefault(lot.slice, Figures())
-            figures.opening += lot.opening
-            figures.closing += lot.closing
-            figures.lots += bool(lot.closing)
-            if lot.available_at > as_of:
-                figures.pending += lot.closing
-    for (line, slice_), points in book.flows.items():
-        slices.setdefault(slice_, Figures()).flows[line] += points
-    return {slice_: slices[slice_] for slice_ in sorted(slices, key=_slice_order)}
-
-
-def _totals(book: Book, total: Figures) -> dict[str, int]:
+def _totals(tally: Tally, total: Figures) -> dict[str, int]:
     return {
         "outstanding": total.closing,
         "available": total.closing - total.pending,
         "pending": total.pending,
-        "held": book.held_closing,
-        "lapsed_not_written": _unwritten(book),
-        "debt": sum(debt.closing for debt in book.debts.values()),
+        "held": tally.held_closing,
+        "lapsed_not_written": tally.unwritten,
+        "debt": tally.debt,
         "lots": total.lots,
-        "customers": len({lot.customer for lot in book.lots.values() if lot.closing}),
-        "customers_in_debt": len({debt.customer for debt in book.debts.values() if debt.closing}),
+        "customers": tally.customers,
+        "customers_in_debt": tally.customers_in_debt,
     }
 
 
-def _roll_forward(book: Book, total: Figures, order: Sequence[Line]) -> dict[str, Any]:
+def _roll_forward(tally: Tally, total: Figures, order: Sequence[Line]) -> dict[str, Any]:
     lines = [{"line": line.line, "detail": line.detail or None, "points": total.flows[line]} for line in order]
-    entities = sorted({debt.entity for debt in book.debts.values()}, key=_none_last)
     return {
         "lines": [
             {"line": "opening", "detail": None, "points": total.opening},
             *lines,
             {"line": "closing", "detail": None, "points": total.closing},
         ],
-        "debt": [_debt_row(book, entity) for entity in entities],
+        "debt": [_debt_row(entity, tally.owed[entity]) for entity in sorted(tally.owed, key=_none_last)],
         "held": [
-            {"line": "opening", "points": book.held_opening},
-            *({"line": line.line, "points": points} for line, points in sorted(book.held_flows.items()) if points),
-            {"line": "closing", "points": book.held_closing},
+            {"line": "opening", "points": tally.held_opening},
+            *({"line": line.line, "points": points} for line, points in sorted(tally.held_flows.items()) if points),
+            {"line": "closing", "points": tally.held_closing},
         ],
     }
 
 
-def _debt_row(book: Book, entity: str | None) -> dict[str, Any]:
-    own = [debt for debt in book.debts.values() if debt.entity == entity]
+def _debt_row(entity: str | None, owed: Owed) -> dict[str, Any]:
     return {
         "entity": entity,
-        "opening": sum(debt.opening for debt in own),
-        "opened": book.debt_flows["opened", entity],
-        "covered": book.debt_flows["covered", entity],
-        "closing": sum(debt.closing for debt in own),
+        "opening": owed.opening,
+        "opened": owed.opened,
+        "covered": owed.covered,
+        "closing": owed.closing,
     }
 
 
@@ -259,7 +219,7 @@ def _worth(valuation: Valuation, points: int, scale: int) -> dict[str, Any]:
 
 
 def _checks(
-    book: Book,
+    tally: Tally,
     slices: dict[Slice, Figures],
     total: Figures,
     by: dict[str, list[dict[str, Any]]],
@@ -272,23 +232,23 @@ def _checks(
         _check("every slice rolls forward", 0, sum(_gap(figures) != 0 for figures in slices.values())),
         _check(
             "customers' accounts = outstanding + lapsed and not yet written by the clock",
-            total.closing + _unwritten(book) - book.released_unwritten,
-            book.accounts[ACCOUNT],
+            total.closing + tally.unwritten - tally.released_unwritten,
+            tally.accounts[ACCOUNT],
         ),
         _check(
             "held account = held + timed out and not yet written by the clock",
-            book.held_closing + book.released_unwritten + book.expired_held_unwritten,
-            book.accounts[HELD],
+            tally.held_closing + tally.released_unwritten + tally.expired_held_unwritten,
+            tally.accounts[HELD],
         ),
-        _check("held rolls forward", book.held_closing, book.held_opening + sum(book.held_flows.values())),
-        _check("held by slice = held", book.held_closing, total.held),
-        _check("debt account = debts", -sum(debt.closing for debt in book.debts.values()), book.accounts[DEBT]),
+        _check("held rolls forward", tally.held_closing, tally.held_opening + sum(tally.held_flows.values())),
+        _check("held by slice = held", tally.held_closing, total.held),
+        _check("debt account = debts", -tally.debt, tally.accounts[DEBT]),
         _check(
             "debts roll forward",
-            sum(debt.closing for debt in book.debts.values()),
-            sum(debt.opening for debt in book.debts.values()) + sum(book.debt_flows.values()),
+            tally.debt,
+            sum(owed.opening + owed.opened + owed.covered for owed in tally.owed.values()),
         ),
-        _check("all accounts sum to zero", 0, sum(book.accounts.values())),
+        _check("all accounts sum to zero", 0, sum(tally.accounts.values())),
     ]
     for name, rows in by.items():
         checks.append(_check(f"closing by {name} = closing", total.closing, sum(row["closing"] for row in rows)))
@@ -297,12 +257,6 @@ def _checks(
             shares = sum(row["money"][currency] for row in rows)
             checks.append(_check(f"{currency} by {name} = {currency}", worth["amount"], shares))
     return checks
-
-
-def _unwritten(book: Book) -> int:
-    """What lapsed by the closing cut-off, since ever, less what the clock has written of it."""
-    lapsed = sum(points for (line, _), points in book.flows.items() if line.line == "expired")
-    return book.lapsed_before - lapsed - book.written_lapses
 
 
 def _gap(figures: Figures) -> int:

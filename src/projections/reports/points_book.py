@@ -179,10 +179,10 @@ class Book:
     def _move(self, move: Movement) -> None:
         if move.source in LOTS:
             for lot, amount in move.lots:
-                self._change(move, lot, -amount, _line_out(move))
+                self._change(move, lot, -amount, line_out(move.type, move.to))
         elif move.to in LOTS:
             for lot, amount in move.lots:
-                self._change(move, lot, amount, _line_in(move))
+                self._change(move, lot, amount, line_in(move.source))
         if move.lot is not None and move.to in LOTS:
             self._open(move, move.lot)
 
@@ -237,7 +237,7 @@ class Book:
             move.available_at,
             move.until if move.to == HELD else None,
         )
-        self._change(move, lot_id, move.amount, _line_in(move))
+        self._change(move, lot_id, move.amount, line_in(move.source))
 
     def _change(self, move: Movement, lot_id: str, amount: int, line: Line) -> None:
         lot = self.lots.get((move.customer, lot_id))
@@ -248,7 +248,7 @@ class Book:
             lot.opening += amount
             return
         if lot.held_until is not None:
-            self.held_flows[_held_line(move)] += amount
+            self.held_flows[held_line(move.source, move.to)] += amount
             return
         self.flows[line, lot.slice] += amount
         if self.keeps_traces:
@@ -373,8 +373,8 @@ def _month(day: date) -> str:
     return f"{day.year:04d}-{day.month:02d}"
 
 
-def _line_in(move: Movement) -> Line:
-    source = move.source
+def line_in(source: str) -> Line:
+    """The line of what came to a customer from an account."""
     if source.startswith("program:issued:"):
         return Line("granted", source.removeprefix("program:issued:"))
     if source.startswith("program:opening:"):
@@ -382,17 +382,18 @@ def _line_in(move: Movement) -> Line:
     return _LINES_IN.get(source) or Line(source.rpartition(":")[2], "in")
 
 
-def _line_out(move: Movement) -> Line:
-    if move.type == "hold.captured" and move.to == "program:reversed":
+def line_out(kind: str, target: str) -> Line:
+    """The line of what a record of a type took from a customer to an account."""
+    if kind == "hold.captured" and target == "program:reversed":
         return Line("held", "time-out taken back")
-    return _LINES_OUT.get(move.to) or Line(move.to.rpartition(":")[2], "out")
+    return _LINES_OUT.get(target) or Line(target.rpartition(":")[2], "out")
 
 
-def _held_line(move: Movement) -> Line:
+def held_line(source: str, target: str) -> Line:
     """The line of what is held: placed, captured, released, or expired while it was."""
-    if move.to == HELD:
-        return Line("placed" if move.source == ACCOUNT else "time-out taken back")
-    return _HELD_OUT.get(move.to) or Line(move.to.rpartition(":")[2])
+    if target == HELD:
+        return Line("placed" if source == ACCOUNT else "time-out taken back")
+    return _HELD_OUT.get(target) or Line(target.rpartition(":")[2])
 
 
 _HELD_OUT = {ACCOUNT: Line("released"), "program:redeemed": Line("captured"), EXPIRED: Line("expired")}

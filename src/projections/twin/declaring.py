@@ -33,7 +33,8 @@ class Table:
         name: of the table and of its file.
         says: what a row is.
         shape: what it reads of a record besides what every table has.
-        rows: the FROM clause and what follows; `parsed AS r` holds the records of a page, those of customers only.
+        rows: the FROM clause and what follows; `parsed AS r` holds the records of a page, those of customers only, `posted AS r`
+            their postings, each as `each`.
         columns: in the order of the file; the first are `position`, `customer`, `at`.
         control: (column, group): sums that stand in the manifest, by group; `*` counts rows.
     """

@@ -2,6 +2,9 @@
 
 from projections.twin.declaring import CUSTOMER, POSITION, Column, Shape, Table
 
+WAITS_UNTIL = "9999-12-31T00:00:00Z"
+"""Read as `available_at` where the record has null: later than any instant, it waits for a delivery."""
+
 POSTINGS_SHAPE: Shape = {
     "postings": [
         {
@@ -13,14 +16,18 @@ POSTINGS_SHAPE: Shape = {
             "lots": [["VARCHAR"]],
             "debts": [["VARCHAR"]],
             "at": "TIMESTAMP",
-            "available_at": "JSON",
+            "available_at": "TIMESTAMP",
             "granted_at": "TIMESTAMP",
             "expires_at": "TIMESTAMP",
             "reason": "VARCHAR",
             "rule": "VARCHAR",
         }
-    ]
+    ],
+    "data": {"until": "TIMESTAMP"},
+    "derived": {"entity": "VARCHAR"},
 }
+"""What `posted` holds of a record: see `projections.twin.parsing`."""
+
 MOVED_AT = Column("at", "TIMESTAMP", "coalesce(each.at, r.at)", required=True)
 MOVED_LOCAL_AT = Column(
     "local_at",
@@ -33,7 +40,7 @@ POSTINGS = Table(
     name="postings",
     says="A posting; `source` and `target` are its accounts.",
     shape=POSTINGS_SHAPE,
-    rows="(SELECT *, unnest(postings) AS each FROM parsed) AS r",
+    rows="posted AS r",
     columns=(
         POSITION,
         CUSTOMER,
