@@ -8,7 +8,7 @@ from typing import Any
 COUNTED = """
 WITH undone AS (SELECT reference, sum(amount) AS refunded FROM refund_parts GROUP BY ALL),
 counted AS (
-    SELECT o.customer, o.at, o.local_at, o.total - coalesce(u.refunded, 0) AS net
+    SELECT o.customer, o."at", o.local_at, o.total - coalesce(u.refunded, 0) AS net
     FROM orders AS o LEFT JOIN undone AS u USING (reference)
     WHERE o.total > 0 AND o.total > coalesce(u.refunded, 0)
 )
@@ -36,7 +36,7 @@ BY_HAND: dict[str, tuple[str, tuple[str, ...]]] = {
     "rfm/quantile": (
         f"""{COUNTED},
         each AS (
-            SELECT customer, date_diff('day', max(at), now()::TIMESTAMP) AS recency, count(*) AS frequency, sum(net) AS amount
+            SELECT customer, date_diff('day', max("at"), now()::TIMESTAMP) AS recency, count(*) AS frequency, sum(net) AS amount
             FROM counted GROUP BY customer
         ),
         ranked AS (SELECT *, row_number() OVER (ORDER BY frequency, customer) AS place FROM each),

@@ -79,7 +79,7 @@ def _beside_hand(con: Any, name: str, seconds: float, rows: list[dict[str, Any]]
     if name not in BY_HAND:
         return Asked(name, seconds)
     statement = BY_HAND[name][0]
-    by_hand, answered = _timed(lambda: con.execute(statement).to_arrow_table().to_pylist())
+    by_hand, answered = _timed(lambda: con.sql(statement).to_arrow_table().to_pylist())
     return Asked(name, seconds, by_hand, differs(name, answered[0], rows[0]))
 
 
