@@ -14,7 +14,7 @@ from typing import Any
 from ledger import account as accounts
 from ledger.account import Account
 from ledger.errors import LedgerError
-from ledger.records import Record
+from ledger.records import PROGRAM_TYPES, Record
 from ledger.trial import Trial
 from tests.builders import PROGRAM, ClockRuns, Event, MemoryLedger, at, rules
 from tests.given import code_of, lots_of, postings_of, text_of
@@ -48,7 +48,8 @@ class Several:
             return
         self.trial.now = max(self.trial.now, posted.arrives if posted.arrives is not None else posted.time)
         number = sum(map(len, self.trial.histories.values())) + 1
-        command = self.ledger.command(posted, customer)
+        subject = PROGRAM if posted.type in PROGRAM_TYPES else customer
+        command = self.ledger.command(posted, subject)
         if not posted.id:
             command.id = f"e-{number}"
         self.records = self.trial.post(command)

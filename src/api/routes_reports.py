@@ -156,9 +156,9 @@ REPORTS: tuple[Operation, ...] = (
                 "table", "query", "Which table, of CSV and Parquet.", {"enum": list(TABLES), "default": TABLES[0]}
             ),
         ),
-        description="Opening + opened + granted + reinstated ± adjusted − redeemed − expired − clawed back − debts covered = "
-        "closing, to the last point. Debts, pending and held points stand apart and are never netted. Money that the rules "
-        "cannot say is 409 `valuation_missing`; a report that cannot be answered exactly is not answered.",
+        description="Opening + opened + granted + reinstated ± adjusted ± transferred − redeemed − expired − clawed back − debts "
+        "covered = closing, to the last point. Debts, pending and held points stand apart and are never netted. Money that the "
+        "rules cannot say is 409 `valuation_missing`; a report that cannot be answered exactly is not answered.",
     ),
     Operation(
         "GET",

@@ -48,6 +48,9 @@ async def check_log(conn: Connection, log: Log, progress: Progress) -> LogReport
 
 # --- Across streams ---------------------------------------------------------------------------------------------------
 
+TRANSFERRED = "program:transferred"
+"""What points pass through on their way from one customer to another; found here by name, not through the code under check."""
+
 _COUNTERS = """
 SELECT
     name,
@@ -76,7 +79,7 @@ ORDER BY
 
 
 def _check_sums(report: LogReport) -> None:
-    """What the program's accounts gave out, less what they took back, is what the customers have."""
+    """What the program's accounts gave out, less what they took back, is what the customers have; transfers come to nothing."""
     if report.differences or report.unreadable:
         return  # streams that could not be followed are missing in the sums
     for asset in sorted(report.accounts.keys() | report.customers.keys()):
@@ -84,6 +87,9 @@ def _check_sums(report: LogReport) -> None:
         if given != report.customers[asset]:
             detail = f"{asset}: the program's accounts gave out {given}, the customers have {report.customers[asset]}"
             report.note(Difference(None, "sums", detail))
+        passing = report.accounts.get(asset, Counter())[TRANSFERRED]
+        if passing:
+            report.note(Difference(None, "transfers", f"{asset}: {-passing} left customers and arrived at none"))
 
 
 async def _check_counters(conn: Connection, log: Log, report: LogReport) -> None:

@@ -48,15 +48,17 @@ class Trial:
         now: the clock, microseconds.
         accounts, histories: by customer.
         counters: sums across customers.
+        alone: one customer is followed at a time; another that an event concerns is there and takes what it gets.
     """
 
-    def __init__(self, program: str, state: ProgramState) -> None:
+    def __init__(self, program: str, state: ProgramState, *, alone: bool = False) -> None:
         self.program = program
         self.state = state
         self.now = EVER
         self.accounts: dict[str, Account] = {}
         self.histories: dict[str, list[Record]] = {}
         self.counters: dict[str, int] = {}
+        self.alone = alone
 
     def post(self, command: Command) -> list[Record]:
         """Decide an event as the writer would, at the instant that the clock shows; the records it brings.
@@ -81,6 +83,12 @@ class Trial:
         decision = self._with_history(customer, context, lambda seen: advance(account, customer, until, seen))
         return self._take(customer, decision)
 
+    def accept(self, record: Record) -> None:
+        """Take a record as it is, the next one of its stream."""
+        account = self.accounts.get(record.subject) or accounts.empty()
+        self.accounts[record.subject] = accounts.evolve(account, record)
+        self.histories.setdefault(record.subject, []).append(record)
+
     def forget(self, customer: str) -> None:
         """Let go of a customer; the counters stay."""
         self.accounts.pop(customer, None)
@@ -89,9 +97,11 @@ class Trial:
     def _take(self, customer: str, decision: Decision) -> list[Record]:
         for record in decision.records:
             record.recorded_at = self.now
-            self.histories.setdefault(record.subject, []).append(record)
-            if record.subject != customer and decision.counterpart is not None:
-                self.accounts[record.subject] = decision.counterpart
+            if record.subject == customer or not self.alone:
+                self.histories.setdefault(record.subject, []).append(record)
+        if decision.counterpart is not None and not self.alone:
+            for other in {record.subject for record in decision.records} - {customer}:
+                self.accounts[other] = decision.counterpart
         self.accounts[customer] = decision.account
         return decision.records
 
@@ -131,5 +141,7 @@ class Trial:
                 context = replace(context, counterpart=self._counterpart(needed.customer))
 
     def _counterpart(self, customer: str) -> Counterpart:
+        if self.alone:
+            return Counterpart(customer, Account(version=1), [])
         account = self.accounts.get(customer) or accounts.empty()
         return Counterpart(customer, account, self.histories.get(customer, []))

@@ -3,7 +3,8 @@
 Customer by customer, from the log, in memory: nothing is written. An event keeps its `time` and arrives when it arrived, so a
 late one is late again; what time brought and what followed at once is left to the proposed rules. Sums across customers
 (budgets, caps of coupons) are taken in the order of the streams, so who is at their end may differ, not how much is given.
-Rewards that a policy posted are decided again as they were posted. What was refused is not in the log and stays out.
+Rewards that a policy posted are decided again as they were posted; of what concerned two customers, each decides its own part again
+and takes the other's as it was recorded. What was refused is not in the log and stays out.
 """
 
 from collections import Counter
@@ -15,8 +16,7 @@ from typing import Any
 from ledger import account as accounts
 from ledger import store
 from ledger.account import Account
-from ledger.deciding import Command, Context, advance
-from ledger.deciding.command import DUE
+from ledger.deciding import Context, advance
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.parts.tiers import tier_of
 from ledger.program import ProgramState
@@ -24,6 +24,7 @@ from ledger.records import FOLLOWS, Record, program_stream_id
 from ledger.rules import RulesDocument
 from ledger.store import Connection
 from ledger.trial import Trial, check_fixed, ruled_by
+from projections.backtest_alone import Alone, arrived
 
 ASSET = "points"
 
@@ -151,7 +152,7 @@ class _Run:
         self.found = Backtest()
         self._now = now
         self._context = Context(program, now, state)
-        self._trial = Trial(program, ruled_by(state, proposed))
+        self._trial = Trial(program, ruled_by(state, proposed), alone=True)
 
     def replay(self, records: list[Record]) -> None:
         """Follow a customer's stream as it is, and decide it again."""
@@ -182,37 +183,30 @@ class _Run:
 
     def _decide_again(self, records: list[Record], customer: str) -> Account:
         trial, side = self._trial, self.found.then
+        alone = Alone()
         for record in records:
-            if record.source in (DUE, FOLLOWS):
-                continue
-            trial.now = record.recorded_at
-            self.found.events += 1
-            try:
-                decided = trial.post(_command(record))
-            except LedgerError as error:
-                side.refused[error.code] += 1
-                continue
-            for one in decided:
-                side.add(one)
+            trial.now = max(trial.now, record.recorded_at)
+            account = trial.accounts.get(customer) or accounts.empty()
+            came = arrived(account, record) if record.source == FOLLOWS else None
+            if came is not None:
+                trial.accept(came)
+                side.add(came)
+            for command in alone.commands(record):
+                self.found.events += 1
+                try:
+                    decided = trial.post(command)
+                except LedgerError as error:
+                    side.refused[error.code] += 1
+                    continue
+                for one in decided:
+                    if one.subject == customer:
+                        side.add(one)
         trial.now = max(self._now, trial.now)
         for one in trial.advance(customer, self._now):
             side.add(one)
         account = trial.accounts.get(customer) or accounts.empty()
         trial.forget(customer)
         return account
-
-
-def _command(record: Record) -> Command:
-    return Command(
-        source=record.source,
-        id=record.id,
-        type=record.type,
-        subject=record.subject,
-        time=record.time,
-        data=record.data,
-        actor=record.actor,
-        cause=record.cause,
-    )
 
 
 def _segment(orders: int) -> str:

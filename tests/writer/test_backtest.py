@@ -8,7 +8,20 @@ from ledger.instants import DAY
 from ledger.records import program_stream_id
 from ledger.rules import read_document
 from projections.backtest import backtest
-from tests.builders import earns, purchase, redeemed, refunded, rules, signed_up
+from tests.builders import (
+    authorised,
+    captured,
+    earns,
+    given_back,
+    granted,
+    held,
+    purchase,
+    redeemed,
+    refunded,
+    rules,
+    signed_up,
+    transferred,
+)
 from tests.postgres import Database
 from tests.writer.shop import NOW, PROGRAM, Shop, command, open_shop
 
@@ -88,3 +101,39 @@ async def test_a_long_log_is_read_in_pages_and_no_stream_is_cut(shop: Shop, monk
     monkeypatch.setattr("ledger.store_records.ROWS_AT_ONCE", 2)
     in_pages = await tried(shop, OLD)
     assert (in_pages.now, in_pages.records) == (whole.now, whole.records)
+
+
+async def test_what_passed_between_customers_comes_to_the_same_on_both_sides(migrated_database: Database):
+    """Transfers, spending for another and its refund, a hold on another's account, replayed one stream at a time.
+
+    Planted: what came from another left out; the points arrived nowhere.
+    """
+    document = rules(expiry=EXPIRY, transfers={}, tenders={"points": {"value": {"CNY": "1"}}})
+    shop = await open_shop(migrated_database.service_url, document=document)
+    for_a = {"on_behalf_of": "a"}
+    steps = [
+        ("a", granted(500, "2026-02-20")),
+        ("b", granted(10, "2026-02-20")),
+        ("a", transferred("T-1", 120, "b", "2026-02-21")),
+        ("b", redeemed("R-1", 125, "2026-02-22")),
+        ("a", authorised("b", 200, "2026-02-22")),
+        ("b", redeemed("R-2", 50, "2026-02-23", **for_a)),
+        ("b", given_back("R-2", "2026-02-24", 20)),
+        ("b", purchase("SO-9", 3000, "2026-02-25", tenders=[{"kind": "points", "amount": 3000, **for_a}])),
+        ("b", refunded("SO-9", 1000, "2026-02-26")),
+        ("b", held("H-1", 40, "2026-02-26", "2026-03-15", **for_a)),
+        ("b", captured("H-1", "2026-02-27", 15)),
+        ("b", transferred("T-2", 3, "a", "2026-02-19").late("2026-02-28")),
+    ]
+    writer = await shop.writer()
+    for who, posted in steps:
+        (answer,) = await writer.post([command(posted, who)])
+        expected = None if posted.data.get("transfer_id") != "T-2" else "insufficient_points"
+        assert (None if answer.error is None else answer.error.code) == expected, (posted, answer.error)
+    await shop.stop()
+    found = await tried(shop, document)
+    await shop.pool.close()
+    assert found.then.refused == {}
+    assert found.now.accounts == found.then.accounts
+    assert found.now.outstanding == found.then.outstanding
+    assert found.then.accounts["transferred"] == 0

@@ -2,8 +2,8 @@
 
 `points@1`, effective basis: what had happened by `as_of`, as far as it was written at `known_at`. Outstanding points are the
 remainders of lots, pending ones included and shown apart; debts and held points stand beside them and are never netted.
-The roll-forward: opening + opened + granted + reinstated ± adjusted − redeemed − expired − clawed back − debts covered =
-closing, to the last point, in total and for every value of every dimension.
+The roll-forward: opening + opened + granted + reinstated ± adjusted ± transferred − redeemed − expired − clawed back − debts
+covered = closing, to the last point, in total and for every value of every dimension.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence

@@ -30,6 +30,7 @@ ORDER = (
     "granted",
     "reinstated",
     "adjusted",
+    "transferred",
     "moved",
     "held",
     "redeemed",
@@ -221,7 +222,8 @@ class Book:
             lot.closing = 0
 
     def _open(self, move: Movement, lot_id: str) -> None:
-        eldest = self.lots.get((move.customer, move.lots[0][0])) if move.source in LOTS and move.lots else None
+        origin = (move.customer, move.lots[0][0]) if move.source in LOTS and move.lots else move.came_from
+        eldest = self.lots.get(origin) if origin is not None else None
         months = month_of(move.granted_at, self.zone), expiry_month(move.expires_at, self.zone)
         entity = move.entity if eldest is None else eldest.slice.entity
         lapses_at = max(move.expires_at, move.at)
