@@ -86,10 +86,10 @@ def test_what_arrives_covers_the_receivers_debt_first() -> None:
 
 
 def test_very_many_lots_arrive_joined_where_they_agree() -> None:
-    """150 lots of one month and expiry. Against: a record too large to be written."""
-    many = [("a", granted(1, f"2026-01-{day:02d}T{hour:02d}:00")) for day in range(1, 16) for hour in range(10)]
-    done = several(*many, B_IS, transfers={}).when("a", transferred("T-1", 150, "b", "2026-02-01"))
-    done.lots("a").lots("b", "1.1 1/1", "2.1 150/150")
+    """110 lots of one month and expiry. Against: a record too large to be written."""
+    many = [("a", granted(1, f"2026-01-{day:02d}T{hour:02d}:00")) for day in range(1, 12) for hour in range(10)]
+    done = several(*many, B_IS, transfers={}).when("a", transferred("T-1", 110, "b", "2026-02-01"))
+    done.lots("a").lots("b", "1.1 1/1", "2.1 110/110")
 
 
 def test_both_are_right_at_every_cut_off_and_explained() -> None:

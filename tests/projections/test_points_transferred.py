@@ -35,6 +35,7 @@ def story() -> Several:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("customer", ["a", "b"])
 def test_the_report_and_the_tables_are_the_fold_at_every_cut_off(customer: str) -> None:
     records = story().trial.histories[customer]

@@ -82,7 +82,7 @@ async def test_transfers_that_cross_all_arrive_and_none_waits_for_another(shop: 
     assert [await shop.points(name) for name in ("a", "b")] == [500, 500]
 
 
-@pytest.mark.parametrize("processes", [1, 4])
+@pytest.mark.parametrize("processes", [1, pytest.param(4, marks=pytest.mark.slow)])
 async def test_the_sum_over_customers_is_constant_whatever_is_passed_around(shop: Shop, processes: int) -> None:
     """A ring of few customers who grant, redeem and pass on at random, in batches.
 
