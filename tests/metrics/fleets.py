@@ -82,3 +82,9 @@ def _batched(texts: Iterable[str], size: int) -> Iterable[tuple[str, ...]]:
     iterator = iter(texts)
     while batch := tuple(itertools.islice(iterator, size)):
         yield batch
+
+
+def opening(customer: str, at: datetime, **history: Any) -> dict[str, Any]:
+    """The record of a customer taken over, as far as the twin reads it."""
+    stamp = show(from_datetime(at.replace(tzinfo=UTC)))
+    return _record("account.opened_from", customer, at, {"system": "old", "cutover_at": stamp, "history": history}, {})

@@ -1,6 +1,7 @@
-"""Who is new in a period: whose first counted order ever lies in it."""
+"""Who is new in a period: whose first counted order ever lies in it, those of a system taken over included."""
 
 from ledger.instants import to_datetime
+from projections.metrics.before import first_orders
 from projections.metrics.definition import Asked
 from projections.metrics.orders import counted_orders, in_window, with_keys
 from projections.metrics.periods import period_of
@@ -12,8 +13,7 @@ def newness(fleet: Fleet, asked: Asked) -> tuple[Expression, list[str]]:
     import ibis  # noqa: PLC0415 - heavy, and only wanted here
 
     orders = counted_orders(fleet, asked)
-    first = orders.group_by("customer").agg(first_at=orders["at"].min(), first_local_at=orders.local_at.min())
-    orders, keys = with_keys(in_window(orders.inner_join(first, "customer"), asked), asked)
+    orders, keys = with_keys(in_window(orders.inner_join(first_orders(fleet, orders), "customer"), asked), asked)
     if asked.unit is not None:
         is_new = period_of(orders.first_local_at, asked.unit) == orders.period
     elif asked.start is not None:

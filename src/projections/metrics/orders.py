@@ -7,6 +7,7 @@ refunded. Source: docs/METRICS.md, "Words every metric uses".
 
 from ledger.instants import to_datetime
 from projections.errors import currencies_mixed
+from projections.metrics.before import first_orders
 from projections.metrics.definition import Asked
 from projections.metrics.periods import period_of
 from projections.twin.fleet import Expression, Fleet
@@ -56,17 +57,17 @@ def grouped(table: Expression, keys: list[str]) -> Expression:
     return table.group_by(keys) if keys else table
 
 
-def with_cohort(orders: Expression) -> Expression:
-    """Orders with the month of their customer's first counted order as `cohort`, such as 2026-03."""
-    first = orders.group_by("customer").agg(cohort=orders.local_at.min().strftime("%Y-%m"))
-    return orders.inner_join(first, "customer")
+def with_cohort(fleet: Fleet, orders: Expression) -> Expression:
+    """Orders with the month of their customer's first counted order, here or before, as `cohort`, such as 2026-03."""
+    first = first_orders(fleet, orders)
+    return orders.inner_join(first.select("customer", cohort=first.first_local_at.strftime("%Y-%m")), "customer")
 
 
 def asked_orders(fleet: Fleet, asked: Asked) -> tuple[Expression, list[str]]:
     """Counted orders in the window with what they are grouped by, and the names of that."""
     orders = counted_orders(fleet, asked)
     if "cohort" in asked.by:
-        orders = with_cohort(orders)
+        orders = with_cohort(fleet, orders)
     return with_keys(in_window(orders, asked), asked)
 
 

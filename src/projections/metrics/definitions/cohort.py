@@ -2,7 +2,8 @@
 
 cell (c, k) = customers of cohort c with at least one order in calendar month c + k; retention = that ÷ size of c; k = 0 is 1.
 With rolling=true k counts [30k, 30k + 30) days from each customer's first order. amount = Σ amount of the cell, cumulated
-amount ÷ size is the value of a customer of c by then. A cell whose month has not ended at as_of is incomplete.
+amount ÷ size is the value of a customer of c by then. A cell whose month has not ended at as_of is incomplete. Customers taken over
+with orders of before are in no cohort: their months are not known.
 Source: docs/METRICS.md, "cohort@1"; Online Retail's published table under filter F1.
 """
 
@@ -11,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from ledger.instants import DAY, midnight
+from projections.metrics.before import without_those_before
 from projections.metrics.definition import MONEY, Asked, Parameter, Row, define, ratio
 from projections.metrics.orders import counted_orders
 from projections.metrics.periods import DECEMBER, local_day, next_period
@@ -21,7 +23,7 @@ WINDOW_DAYS = 30
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Cells in order of cohort and k."""
-    orders = counted_orders(fleet, asked)
+    orders = without_those_before(fleet, counted_orders(fleet, asked))
     first = orders.group_by("customer").agg(first_at=orders["at"].min(), first_local_at=orders.local_at.min())
     orders = orders.inner_join(first, "customer")
     orders = orders.mutate(cohort=orders.first_local_at.truncate("M").cast("date"), k=_age(orders, asked))

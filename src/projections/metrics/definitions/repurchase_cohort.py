@@ -1,13 +1,15 @@
 """N-day repurchase rate (N 日复购率): of customers whose first occasion lies in the window, the share with a second within N days.
 
 A customer counts whose first-ever occasion is in the window and at least N × 24 h before as_of (immature=exclude), or every
-one (immature=include); repeated = a second occasion later than the first and before first + N × 24 h.
+one (immature=include); repeated = a second occasion later than the first and before first + N × 24 h. Customers taken over with
+orders of before do not count: theirs are not known.
 Online Retail (F1, gross, by order, as_of 2011-12-09 12:51): N=30 900 ÷ 4,070, N=90 1,601 ÷ 3,370 (47.51 %; 44.28 % on all
 customers), N=180 1,877 ÷ 2,815.
 Source: docs/METRICS.md, "repurchase_rate/cohort@1".
 """
 
 from ledger.instants import DAY, to_datetime
+from projections.metrics.before import without_those_before
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.orders import counted_orders, grouped, in_window, occasion_instants, with_keys
 from projections.metrics.periods import TIME_UNITS
@@ -19,7 +21,7 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     import ibis  # noqa: PLC0415 - heavy, and only wanted here
 
     days = asked["n"]
-    seen = occasion_instants(counted_orders(fleet, asked), asked)
+    seen = occasion_instants(without_those_before(fleet, counted_orders(fleet, asked)), asked)
     first = seen.group_by("customer").agg(at=seen["at"].min(), local_at=seen.local_at.min())
     if asked["immature"] == "exclude":
         ripe = ibis.timestamp(to_datetime(fleet.cut.as_of - days * DAY).replace(tzinfo=None))

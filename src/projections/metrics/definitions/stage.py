@@ -3,12 +3,13 @@
 g = time since the last counted occasion, n = occasions ever. prospect n = 0; churned g ≥ D; dormant S ≤ g < D; silent
 A ≤ g < S; then, with g < A: new n = 1, active ≥ k occasions in the last W days, returning otherwise. mode=interval: A, S, D =
 1.5, 3, 6 × the customer's median gap where n ≥ 4, each clamped to ⅓ … 3 × its fixed value. `resurrected` counts customers of
-the stage who within the last W days bought while dormant or churned. Exactly one stage at every instant; a full refund can
-move a customer back.
+the stage who within the last W days bought while dormant or churned. Orders in a system taken over count in n and g. Exactly one
+stage at every instant; a full refund can move a customer back.
 Source: docs/METRICS.md, "stage@1".
 """
 
 from ledger.instants import DAY, to_datetime
+from projections.metrics.before import bought_before
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.gaps import with_gaps
 from projections.twin.fleet import Expression, Fleet
@@ -52,6 +53,7 @@ def stages(fleet: Fleet, asked: Asked) -> Expression:
         median_gap=seen.gap_days.quantile(0.5),
         woken=seen.count(where=is_recent & (seen.gap_days >= asked["dormant"])),
     )
+    each = _with_those_before(fleet, each)
     since = as_of.delta(each.last_at, unit="microsecond")
     each = each.mutate(days_since=since.cast("float64") / DAY)
     silent, dormant, churned = (_edge(each, asked, name, times) for name, times in _EDGES)
@@ -73,6 +75,21 @@ def stages(fleet: Fleet, asked: Asked) -> Expression:
         occasions=staged.occasions.fill_null(0),
         days_since=staged.days_since,
         resurrected=(staged.woken.fill_null(0) > 0).cast("int64"),
+    )
+
+
+def _with_those_before(fleet: Fleet, each: Expression) -> Expression:
+    """Occasions here, and those of another system the customer was taken over from: how many, and the last of them."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+    both = each.outer_join(bought_before(fleet), "customer")
+    return both.select(
+        customer=both.customer.fill_null(both.customer_right),
+        occasions=both.occasions.fill_null(0) + both.orders_before.fill_null(0),
+        last_at=ibis.greatest(both.last_at.fill_null(both.last_before), both.last_before.fill_null(both.last_at)),
+        recent=both.recent.fill_null(0),
+        median_gap=both.median_gap,
+        woken=both.woken.fill_null(0),
     )
 
 

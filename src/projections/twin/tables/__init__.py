@@ -2,6 +2,7 @@
 
 from projections.twin.declaring import Table
 from projections.twin.tables.lot_entries import LOT_ENTRIES
+from projections.twin.tables.openings import OPENINGS
 from projections.twin.tables.order_lines import ORDER_LINES
 from projections.twin.tables.orders import ORDERS
 from projections.twin.tables.postings import POSTINGS
@@ -15,6 +16,7 @@ from projections.twin.tables.tier_changes import TIER_CHANGES
 TABLES: tuple[Table, ...] = (
     RECORDS,
     SIGNUPS,
+    OPENINGS,
     ORDERS,
     ORDER_LINES,
     TENDERS,
