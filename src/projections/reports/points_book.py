@@ -223,10 +223,9 @@ class Book:
 
     def _open(self, move: Movement, lot_id: str) -> None:
         origin = (move.customer, move.lots[0][0]) if move.source in LOTS and move.lots else move.came_from
-        eldest = self.lots.get(origin) if origin is not None else None
+        eldest = None if origin is None else self.lots.get(origin)
         months = month_of(move.granted_at, self.zone), expiry_month(move.expires_at, self.zone)
         entity = move.entity if eldest is None else eldest.slice.entity
-        lapses_at = max(move.expires_at, move.at)
         self.lots[move.customer, lot_id] = LotCourse(
             lot_id,
             move.customer,
@@ -235,7 +234,7 @@ class Book:
             move.type,
             Slice(entity, *months, move.reason),
             move.amount,
-            lapses_at,
+            max(move.expires_at, move.at),
             move.available_at,
             move.until if move.to == HELD else None,
         )
