@@ -79,9 +79,9 @@ async def asked(
     return shown
 
 
-async def built(shop: Shop, twin: Path) -> building.Built:
+async def built(shop: Shop, twin: Path, part: building.Part = building.WHOLE) -> building.Built:
     async with shop.pool.acquire() as conn:
-        return await building.build(conn, book_of(shop), twin, last=await shop.log_length())
+        return await building.build(conn, book_of(shop), twin, last=await shop.log_length(), part=part)
 
 
 def content(twin: Path) -> dict[str, bytes]:
@@ -100,6 +100,19 @@ async def test_removed_and_rebuilt_it_is_the_same_bytes(shop: Shop, tmp_path: Pa
     assert content(tmp_path) == before
     async with shop.pool.acquire() as conn:
         assert await building.verify(conn, book_of(shop), tmp_path) == []
+
+
+async def test_builders_share_a_log_by_parts_to_the_same_bytes(shop: Shop, tmp_path: Path):
+    """Whichever comes first; a range behind a gap is kept, and nobody builds it again.
+
+    Against: a builder that stops at the first range that is not its own.
+    """
+    await built(shop, tmp_path / "one")
+    parts = [building.Part(2, 3), building.Part(3, 3), building.Part(1, 3)]
+    found = [await built(shop, tmp_path / "three", part) for part in parts]
+    assert [(each.ranges, each.sealed_through) for each in found] == [(1, 0), (1, 0), (2, 40)]
+    assert (await built(shop, tmp_path / "three")).ranges == 0
+    assert content(tmp_path / "three") == content(tmp_path / "one")
 
 
 async def test_what_a_range_holds_is_counted_and_summed(shop: Shop, tmp_path: Path):

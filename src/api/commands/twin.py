@@ -1,5 +1,6 @@
 """`ledger twin`: the log as typed Parquet, built, verified and removed."""
 
+import re
 from typing import Annotated
 
 import orjson
@@ -15,7 +16,7 @@ from ledger.leasing import lent
 from ledger.reading import Book
 from ledger.service import Ledger
 from ledger.settings import Settings
-from projections.twin.building import Built, build, verify
+from projections.twin.building import Built, Part, build, verify
 from projections.twin.mirror import mirror_of
 from projections.twin.ranges import RANGE, directory_of, remove
 
@@ -24,11 +25,18 @@ twin.command("watch")(watch_twin)
 
 
 @twin.command("build")
-def build_twin(program: ProgramOption = PROGRAM, *, as_json: JsonOption = False) -> None:
+def build_twin(
+    program: ProgramOption = PROGRAM,
+    part: Annotated[
+        str, typer.Option(metavar="K/N", help="Seal every N-th range from the K-th on: N builders share a log.")
+    ] = "1/1",
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Seal every whole range of the log that is not sealed yet. Killed, it goes on where it was."""
-    settings = Settings.from_environment()
+    settings, share = Settings.from_environment(), _part(part)
     with database(settings) as at:
-        built = run(_build(settings, at, program))
+        built = run(_build(settings, at, program, share))
     if as_json:
         say(orjson.dumps(built).decode())
         return
@@ -69,11 +77,21 @@ def remove_twin(
     say(f"{program}: {remove(directory):,} ranges removed")
 
 
-async def _build(settings: Settings, at: Database, program: str) -> Built:
+def _part(text: str) -> Part:
+    match = _PART.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter("two whole numbers such as 1/4, the first not above the second", param_hint="--part")
+    return Part(int(match[1]), int(match[2]))
+
+
+_PART = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
+
+
+async def _build(settings: Settings, at: Database, program: str, part: Part) -> Built:
     async with opened(settings, at) as ledger, lent(ledger.pool) as conn:
         book, last = await _book(ledger, program)
         with bar("building the twin", last) as advance:
-            return await build(conn, book, settings.twin, last=last, progress=advance)
+            return await build(conn, book, settings.twin, last=last, part=part, progress=advance)
 
 
 async def _verify(settings: Settings, at: Database, program: str) -> list[str]:

@@ -39,13 +39,31 @@ class Built:
     tail: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which ranges a builder seals where several share a log: every `of`-th, the first of them being range `number`, from 1."""
+
+    number: int
+    of: int
+
+
+WHOLE = Part(1, 1)
+
+
 async def build(
-    conn: Connection, book: Book, twin: Path | Mirrored, *, last: int, progress: Progress = lambda _: None
+    conn: Connection,
+    book: Book,
+    twin: Path | Mirrored,
+    *,
+    last: int,
+    part: Part = WHOLE,
+    progress: Progress = lambda _: None,
 ) -> Built:
     """Seal every whole range up to a position that is not sealed yet; of a twin in object storage, take and put what is missing.
 
     Args:
         last: a position of the log; what lies behind the last whole range stays in the tail.
+        part: of the ranges; a range is a function of its records alone, so builders need not know of each other.
         progress: told how many more records were read.
 
     Raises:
@@ -61,12 +79,18 @@ async def build(
     before = len(sealed)
     if before < last // RANGE and directory.is_dir():
         ranges.sweep(directory)
+    built = 0
     for number in range(before, last // RANGE):
-        sealed.append(await _seal(conn, book, directory, number * RANGE + 1, progress))
+        manifest = ranges.sealed_at(directory, book.program, book.log_id, number * RANGE + 1)
+        if manifest is None and number % part.of == part.number - 1:
+            manifest = await _seal(conn, book, directory, number * RANGE + 1, progress)
+            built += 1
+        if manifest is not None:
+            sealed.append(manifest)
     if mirror is not None:
         await asyncio.to_thread(mirror.push, directory, sealed)
-    through = max(before, last // RANGE) * RANGE
-    return Built(max(0, last // RANGE - before), before, through, last - through)
+    through = len(ranges.read_sealed(directory, book.program, book.log_id)) * RANGE
+    return Built(built, len(sealed) - built, through, last - through)
 
 
 async def verify(

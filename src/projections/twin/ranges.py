@@ -85,12 +85,22 @@ def read_sealed(directory: Path, program: str, log_id: int) -> list[Manifest]:
         TwinDamaged: a manifest cannot be read, or a file it names is not there with its size.
     """
     manifests: list[Manifest] = []
-    while True:
-        manifest = _read(directory / name_of(len(manifests) * RANGE + 1))
-        if manifest is None or not manifest.is_of(program, log_id):
-            return manifests
-        _must_be_there(directory / name_of(manifest.first), manifest)
+    while (manifest := sealed_at(directory, program, log_id, len(manifests) * RANGE + 1)) is not None:
         manifests.append(manifest)
+    return manifests
+
+
+def sealed_at(directory: Path, program: str, log_id: int, first: int) -> Manifest | None:
+    """The manifest of the range that begins at a position; None where it is not sealed, or not as we seal.
+
+    Raises:
+        TwinDamaged: as `read_sealed`.
+    """
+    manifest = _read(directory / name_of(first))
+    if manifest is None or not manifest.is_of(program, log_id):
+        return None
+    _must_be_there(directory / name_of(first), manifest)
+    return manifest
 
 
 def aside(directory: Path) -> Path:
