@@ -14,6 +14,7 @@ from ledger.settings import Settings, SettingsError
 from projections.metrics.answering import answer
 from projections.metrics.definition import Definition
 from projections.metrics.definitions import DEFINITIONS
+from projections.reports.points_twin import tally_of_fleet
 from projections.tieout.sides import TwinSide
 from projections.twin.engines import Engine, engine_of, on_spark
 from projections.twin.engines.on_duckdb import DuckDb
@@ -61,6 +62,18 @@ def test_they_agree_in_the_past_and_on_what_was_known_then(both: tuple[Both, Bot
     for known_at in (None, duck.last // 2):
         expected = answer(duck.at(at(as_of), known_at), name, {})
         assert differences(expected, answer(spark.at(at(as_of), known_at), name, {})) == [], known_at
+
+
+@needs_spark
+@pytest.mark.slow
+@pytest.mark.parametrize("since", [None, "2025-09-01"])
+def test_the_points_report_is_one_report(both: tuple[Both, Both], since: str | None):
+    """Slices, flows, holds, lapses, accounts, debts: to the last point, now and as it was known half the log ago."""
+    opens_at = None if since is None else at(since) - 1
+    for known_at in (None, both[0].last // 2):
+        one, other = (tally_of_fleet(each.at(known_at=known_at), opens_at=opens_at) for each in both)
+        assert one.slices
+        assert one == other
 
 
 @needs_spark
