@@ -92,7 +92,9 @@ def read_order(content: Any, *, versions: int, refunds: str, now: int, pointer: 
         )
     if "factor" in kept:
         kept["factor"] = str(_factor(kept["factor"]))
-    types = kept.get("types") or [name for name in TYPES if "factor" in kept or name in DECIDED_BY_RULES]
+    types = kept.get("types") or [
+        name for name in _candidates(kept) if "where" not in kept or _not_compiled(kept["where"], name) is None
+    ]
     return {**kept, "types": sorted(set(types)), "spent": kept.get("spent", refunds)}
 
 
@@ -139,9 +141,14 @@ def _faults(kept: dict[str, Any], versions: int, now: int) -> Iterator[tuple[str
         yield from _faults_of_condition(kept)
 
 
+def _candidates(kept: dict[str, Any]) -> list[str]:
+    """The types that are meant where none is named."""
+    return [name for name in TYPES if "as_rules" not in kept or name in DECIDED_BY_RULES]
+
+
 def _faults_of_condition(kept: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """A condition must be known for every type that is named, and where none is, for one of them."""
-    reasons = [_not_compiled(kept["where"], name) for name in kept.get("types", TYPES)]
+    reasons = [_not_compiled(kept["where"], name) for name in kept.get("types") or _candidates(kept)]
     wrong = [reason for reason in reasons if reason is not None]
     if wrong and ("types" in kept or len(wrong) == len(reasons)):
         yield "/where", wrong[0]

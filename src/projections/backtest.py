@@ -16,6 +16,7 @@ from typing import Any
 from ledger import account as accounts
 from ledger import store
 from ledger.account import Account
+from ledger.corrections import DECIDED_BY_RULES
 from ledger.deciding import Context, advance
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.parts.tiers import tier_of
@@ -167,6 +168,11 @@ class _Run:
         found.customers += 1
         found.records += len(records)
 
+    def _is_moot(self, record: Record) -> bool:
+        """Whether it corrects what rules had decided wrong: here the proposed ones have decided it."""
+        order = self._context.state.corrections.get(record.data.get("correction", ""))
+        return order is not None and not DECIDED_BY_RULES.isdisjoint(order.types)
+
     def _follow(self, records: list[Record], customer: str) -> Account:
         account, side = accounts.empty(), self.found.now
         for record in records:
@@ -185,6 +191,8 @@ class _Run:
         trial, side = self._trial, self.found.then
         alone = Alone()
         for record in records:
+            if self._is_moot(record):
+                continue
             trial.now = max(trial.now, record.recorded_at)
             account = trial.accounts.get(customer) or accounts.empty()
             came = arrived(account, record) if record.source == FOLLOWS else None

@@ -81,7 +81,7 @@ def two(wrong: Shop):
 
 
 def test_a_correction_takes_two(two):
-    """Planted: the order checked in the route alone; a second way round it was found by the decision."""
+    """Planted: an order decided without asking how many it takes."""
     shop, url, ann, again, bob = two
     order = ordered()
     assert code_of(ann.post(f"{url}/corrections", json=order)) == "approval_needed"
@@ -104,7 +104,7 @@ def test_a_correction_takes_two(two):
 
 
 def test_opening_balances_take_two(two):
-    """Planted: the customer left out of what is compared."""
+    """Against: one of several approved openings posted for another customer."""
     shop, url, ann, again, bob = two
     lots = [{"asset": "points", "amount": 500, "granted_at": "2025-01-01T00:00:00Z", "reason": "earned"}]
     data = {"system": "old", "cutover_at": "2026-01-01T00:00:00Z", "lots": lots}
@@ -159,7 +159,7 @@ def test_the_register_of_adjustments_is_read_a_page_at_a_time(own_shop: Shop):
 
 
 def test_the_register_of_scopes_names_who_may_what(own_shop: Shop):
-    """Only keys that live and reach the program. Planted: revoked keys listed too."""
+    """Only keys that reach the program. Planted: those of other programs listed too."""
     service, here, elsewhere = own_shop.service, [own_shop.program], [fresh("other")]
     name = fresh("till")
     service.key(Scope.POST, principal=name, programs=here)

@@ -1,10 +1,11 @@
 """`points.adjusted` by an order to correct: every row is a history with the mistake, and what the order makes of it."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
-from ledger.corrections import ordered
+from ledger.corrections import ordered, read_order
 from ledger.deciding import Command, decide
 from ledger.deciding.correcting import adjustment
 from ledger.errors import LedgerError
@@ -100,7 +101,7 @@ SPENT = (BOUGHT, redeemed("R-1", 400, AFTER))
     ],
 )
 def test_what_is_spent_goes_by_the_setting(spent, more, balance, own, others, dropped, debt):
-    """Planted: the shortage of one taken from others before their own excess was."""
+    """Planted: others looked at under `pending_only` too."""
     _, record = corrected(*SPENT, *more, spent=spent)
     assert record.balances["points"] == balance
     assert summary(record, "due", "own", "others", "dropped", "debt") == [(900, own, others, dropped, debt)]
@@ -121,7 +122,7 @@ def test_the_rules_of_the_program_say_what_becomes_of_spent_points_where_the_ord
 
 
 def test_an_order_again_changes_nothing():
-    """Against: the second order counting from what the first had made of it."""
+    """Planted: the second order counted from what the first had made of it."""
     ledger, _ = corrected(BOUGHT)
     order(ledger, "O-2", "2026-01-11")
     assert correct(ledger, "O-2").derived == {"corrected": []}
@@ -173,6 +174,8 @@ def test_refunds_before_and_after_leave_nothing(parts, before, factor):
         for number, amount in enumerate(parts)
     ]
     ledger, _ = corrected(BOUGHT, *refunds[:before], factor=factor)
+    right = 1000 * Fraction(factor) // 1
+    assert ledger.account.balances() == {"points": right - right * sum(parts[:before]) // 10_00}
     for refund in refunds[before:]:
         ledger.post(refund)
     check_records(ledger.records)
@@ -317,6 +320,7 @@ def refusal(do) -> str:
         ({"as_rules": 1, "types": ["points.granted"]}, "/types"),
         ({"where": "account.version > 1"}, "/where"),
         ({"where": "event.data.nothing > 1"}, "/where"),
+        ({"where": "event.data.points > 1", "as_rules": 1}, "/where"),
         ({"types": ["points.redeemed"]}, "/types/0"),
         ({"reason": ""}, "/reason"),
         ({"unknown": 1}, "/unknown"),
@@ -345,3 +349,12 @@ def test_an_order_is_read_back_as_it_was_made():
     ledger, _ = corrected(BOUGHT)
     assert ordered(ledger.program_records[-1]) == ledger.program.corrections["O-1"]
     assert ledger.program_records[-1].subject == PROGRAM
+
+
+@pytest.mark.parametrize("where", [None, "event.data.total > 1", "event.type == 'points.granted'"])
+def test_what_is_kept_of_an_order_is_an_order_itself(where):
+    """Planted: the types spelled out without asking for which of them the condition is known."""
+    sent = {**WINDOW, "reason": "x", "factor": "0.10"} | ({} if where is None else {"where": where})
+    kept = read_order(sent, versions=1, refunds="within_balance", now=at(ORDERED))
+    assert read_order(kept, versions=1, refunds="allow_negative", now=at(ORDERED)) == kept
+    assert kept["factor"] == "1/10"

@@ -214,7 +214,7 @@ ORDER = {
 
 
 def test_a_correction_follows_from_its_approval():
-    """Planted: the order made of what was sent with the approval."""
+    """Against: an order of anything else than what was proposed."""
     ledger = MemoryLedger(rules(earns(), approvals={"corrections": True}))
     ledger.now = NOW
     assert refusal(lambda: say(ledger, "correction.ordered", "o-1", "ann", order=ORDER)) == "approval_needed"

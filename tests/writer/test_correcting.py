@@ -257,7 +257,7 @@ main()
 async def test_killed_between_any_two_customers_and_started_again_it_ends_the_same(shop: Shop, tmp_path):
     """`ledger correct --apply`, killed with SIGKILL after 0, 7, 14 … customers, started again with the same arguments.
 
-    Planted: an order done before its customers; the second life adjusted nobody.
+    Planted: the order marked as done before its customers; the second life adjusted nobody.
     """
     posted = await live_through(shop, history())
     said = {one.customer: one.change for one in await surveyed(shop, AS_RULES)}

@@ -129,8 +129,7 @@ def _gifts(unit: Unit, order: Correction) -> Iterator[Gift]:
 
 def _decided_again(unit: Unit, order: Correction, wanted: set[int]) -> Iterator[Gift]:
     """Decide the wanted records again under other rules, each on the account as it was, with caps as they would have been."""
-    versions = unit.context.state.rules.versions
-    document = versions[order.content["as_rules"] - 1]
+    document = unit.context.state.rules.numbered(order.content["as_rules"])
     ruled = replace(unit.context.state, rulebook=Rulebook((document.model_copy(update={"effective_from": EVER}),)))
     account, before = accounts.empty(), list[Record]()
     more: Counter[tuple[str, str]] = Counter()
@@ -298,7 +297,6 @@ def _charge(unit: Unit, gift: Gift, points: int) -> None:
     book, rule = unit.context.state.rules, gift.posting.rule
     if not points or rule is None:
         return
-    earning = book.versions[gift.record.rules - 1].document.earning if gift.record.rules else ()
-    for one in earning:
+    for one in book.numbered(gift.record.rules).document.earning:
         if one.id == rule and one.budget is not None:
             unit.counters.append((one.budget_counter, points, None))

@@ -283,7 +283,7 @@ def _terms(unit: Unit, part: dict[str, Any]) -> Plan:
 
 def _terms_of(unit: Unit, part: dict[str, Any], made: dict[str, Any]) -> Plan:
     """The plan as the rules version had it that made a period."""
-    plans: dict[str, Plan] = unit.context.state.rules.versions[made["rules"] - 1].document.plans
+    plans: dict[str, Plan] = unit.context.state.rules.numbered(made["rules"]).document.plans
     return plans[part["plan"]]
 
 

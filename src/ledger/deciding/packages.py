@@ -89,7 +89,7 @@ def refunded(unit: Unit, command: Command) -> Decision:
 
 
 def _terms(unit: Unit, held: Held) -> PackageKind:
-    return unit.context.state.rules.versions[held.rules - 1].document.package_kinds[held.kind]
+    return unit.context.state.rules.numbered(held.rules).document.package_kinds[held.kind]
 
 
 def _refund(unit: Unit, kind: PackageKind, held: Held, *, uses: int, left: int) -> tuple[int, str, int]:

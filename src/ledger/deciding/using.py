@@ -116,7 +116,7 @@ def give_use_back(
 
 def terms(unit: Unit, kind: str, rules: int) -> CouponKind:
     """A kind as the rules version that issued the coupon has it."""
-    return unit.context.state.rules.versions[rules - 1].document.coupon_kinds[kind]
+    return unit.context.state.rules.numbered(rules).document.coupon_kinds[kind]
 
 
 def caps(unit: Unit, kind: CouponKind) -> Any:

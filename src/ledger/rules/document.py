@@ -216,6 +216,10 @@ class Rulebook:
         self.versions = versions
         self._newest_first = versions[::-1]
 
+    def numbered(self, number: int) -> RuleVersion:
+        """The version of a number; a trial knows one alone, which then stands for all."""
+        return self.versions[number - 1] if number <= len(self.versions) else self.versions[-1]
+
     def at(self, instant: int) -> RuleVersion:
         """The version that decides an event of that instant: the latest published whose `effective_from` is not later."""
         for version in self._newest_first:
