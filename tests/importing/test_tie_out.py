@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from ledger import store
+from ledger.checking import check
+from ledger.leasing import lent
 from tests.importing.conftest import RULES, Imported
 
 PROGRAM = "migrated"
@@ -81,6 +84,11 @@ async def test_all_that_is_taken_over_is_the_same_in_both(migrating: Imported):
         "tier gold": (1, 1),
         "tier silver": (1, 1),
     }
+    async with lent(migrating.ledger.pool) as conn:
+        reports = await check(conn)
+        counters = await store.read_counters(conn, migrating.ledger.program(PROGRAM).log_id)
+    assert all(report.is_whole for report in reports)
+    assert {name: counter.used for name, counter in counters.items()} == {"coupon:tea:total": 1}
 
 
 async def test_a_customer_who_was_refused_is_named(migrating: Imported):
