@@ -22,7 +22,7 @@ RECORDS_AT_ONCE = 1_000
 class Movement(NamedTuple):
     """One posting with what a report needs of its record. Instants are microseconds; `entity` is None where it is not known.
 
-    `until` is when a hold times out, of the record that placed it. `came_from`: the customer and lot a transfer took from.
+    `until` is when a hold times out, of the record that placed it.
     """
 
     position: int
@@ -42,7 +42,6 @@ class Movement(NamedTuple):
     expires_at: int
     reason: str
     until: int = NEVER
-    came_from: tuple[str, str] | None = None
 
 
 class Page(NamedTuple):
@@ -107,14 +106,7 @@ def _movement(position: int, record: dict[str, Any], derived: dict[str, Any], po
         _instant(posting, "expires_at", absent=NEVER),
         posting.get("reason") or source.rpartition(":")[2],
         parse(record["data"]["until"]) if record["type"] == "hold.placed" else NEVER,
-        _came_from(record, posting),
     )
-
-
-def _came_from(record: dict[str, Any], posting: dict[str, Any]) -> tuple[str, str] | None:
-    if record["type"] != "points.transferred" or "from" not in record["data"] or "why" not in posting:
-        return None
-    return record["data"]["from"], posting["why"]["lots"][0]
 
 
 def _instant(posting: dict[str, Any], key: str, *, absent: int) -> int:

@@ -222,8 +222,7 @@ class Book:
             lot.closing = 0
 
     def _open(self, move: Movement, lot_id: str) -> None:
-        origin = (move.customer, move.lots[0][0]) if move.source in LOTS and move.lots else move.came_from
-        eldest = None if origin is None else self.lots.get(origin)
+        eldest = self.lots.get((move.customer, move.lots[0][0])) if move.source in LOTS and move.lots else None
         months = month_of(move.granted_at, self.zone), expiry_month(move.expires_at, self.zone)
         entity = move.entity if eldest is None else eldest.slice.entity
         self.lots[move.customer, lot_id] = LotCourse(
