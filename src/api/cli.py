@@ -20,6 +20,7 @@ from api.commands.reports import report
 from api.commands.rulebooks import rules
 from api.commands.running import with_one_line
 from api.commands.serving import serve
+from api.commands.tiers import tiers
 from api.commands.twin import twin
 from api.commands.upkeep import check_ledger, heads, migrate
 from api.telemetry import configure_logging
@@ -61,6 +62,7 @@ app.add_typer(changes, name="changes")
 app.command()(correct)
 app.add_typer(adjustments, name="adjustments")
 app.add_typer(coupons, name="coupons")
+app.add_typer(tiers, name="tiers")
 rules.command("backtest")(run_backtest)
 app.add_typer(rules, name="rules")
 app.add_typer(report, name="report")

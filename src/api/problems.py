@@ -194,6 +194,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     refusals.BenefitNotForTier: Answered(422, "Not for this tier"),
     refusals.BenefitNotNow: Answered(422, "Not now"),
     refusals.BenefitTaken: Answered(422, "Benefit taken"),
+    refusals.NoTiers: Answered(422, "No tiers"),
     refusals.CodeUnknown: Answered(422, "Unknown code"),
     refusals.CodeTooLate: Answered(422, "Code too late"),
     refusals.CodesKnown: Answered(422, "Codes known"),

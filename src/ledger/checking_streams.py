@@ -273,6 +273,8 @@ def reference_of(record: Record, order_scope: str) -> str | None:  # noqa: PLR09
     match record.type:
         case "customer.signed_up":
             return f"signup:{record.subject}"
+        case "tier.introduced":
+            return f"tiers_introduced:{record.subject}"
         case "customer.closed":
             return f"closing:{record.subject}"
         case "purchase.recorded":

@@ -102,7 +102,7 @@ class Order:
     """A purchase as later events see it.
 
     Attributes:
-        counted_on: the day on which it counts towards tiers, None where the program had none.
+        counted_on: the day on which it counts towards tiers; None where there were none, "" its own where they came later.
     """
 
     reference: str
@@ -219,7 +219,7 @@ class Timeline:
         """What a rule has earned on a business day."""
         return self._earned_by_day.get((rule, day), 0)
 
-    def _add(self, record: Record) -> None:
+    def _add(self, record: Record) -> None:  # noqa: C901 - one branch a type
         instant = record.instant
         day = (record.derived or {}).get("business_day")
         for posting in record.postings:
@@ -231,6 +231,8 @@ class Timeline:
                 self._note_purchase(record, instant)
             case "purchase.refunded" | "purchase.returned":
                 self._note_refund(record)
+            case "tier.introduced":
+                self._note_introduction(record)
             case "order.delivered":
                 self._note_delivery(record)
             case "points.adjusted":
@@ -350,6 +352,16 @@ class Timeline:
                 earning.points, earning.due, earning.moved = part["right"], part["refunded"], part["delivered"]
                 earning.dropped -= part["forgone"]
                 self.count_expired(earning.lots, part["expired"])
+
+    def _note_introduction(self, record: Record) -> None:
+        """Orders from before the program had tiers count from now on, with the growth that was told of each."""
+        for order in self.orders.values():
+            order.counted_on = order.counted_on or ""
+        for lot, why in ((one.lot or "", one.why) for one in record.postings if one.why and "order" in one.why):
+            bases = dict(zip(why["lines"], why["bases"], strict=True))
+            earning = Earning([lot], why["growth"], bases, due=why["due"])
+            self.orders[why["order"]].earnings.append(earning)
+            self._belongs[lot] = [earning.lots]
 
     def _note_refund(self, record: Record) -> None:
         for part in (record.derived or {}).get("orders", ()):

@@ -75,7 +75,7 @@ TYPES = PROGRAM_TYPES | frozenset(
         "package.expired",
         "package.expiry_reversed",
         *("benefit.taken", "benefit.granted"),
-        "tier.assigned",
+        *("tier.assigned", "tier.introduced"),
         "tier.changed",
         "membership.purchased",
         "membership.renewed",

@@ -16,6 +16,9 @@ _NUMBERED = {
 }
 """Unique within the program, the source or the store."""
 
+_ONCE = {"customer.signed_up": "signup", "customer.closed": "closing", "tier.introduced": "tiers_introduced"}
+"""Once a customer."""
+
 _NAMED = {
     "points.redeemed": ("redemption", "redemption_id"),
     "points.transferred": ("transfer", "transfer_id"),
@@ -43,10 +46,8 @@ def reference_of(command: Command, program: str, order_scope: OrderScope) -> str
     """The business key an event brings; None where its type has none: those are bounded by sums."""
     data = command.data
     match command.type:
-        case "customer.signed_up":
-            return f"signup:{command.subject}"
-        case "customer.closed":
-            return f"closing:{command.subject}"
+        case "customer.signed_up" | "customer.closed" | "tier.introduced":
+            return f"{_ONCE[command.type]}:{command.subject}"
         case "points.granted":
             return f"grant:{data['grant_id']}" if "grant_id" in data else None
         case "account.opened_from":

@@ -45,6 +45,12 @@ class BenefitTaken(Refused):
     code = "benefit_taken"
 
 
+class NoTiers(Refused):
+    """The rules of that instant have no tiers."""
+
+    code = "no_tiers"
+
+
 class CodeUnknown(Refused):
     """No batch of this program has this code."""
 

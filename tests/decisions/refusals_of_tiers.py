@@ -42,6 +42,15 @@ TIER_TABLES = {
             ("recorded", {}),
         ],
     ),
+    "tier.introduced": (
+        event("tier.introduced", FAR_AHEAD, reason=""),
+        [
+            ("malformed", {"reason": "tiers since May"}),
+            ("time_in_future", {"time": TOO_OLD}),
+            ("forbidden", {"time": "2026-05-01"}),
+            ("recorded", {}),
+        ],
+    ),
     "benefit.taken": (
         event("benefit.taken", FAR_AHEAD, benefit="Gift"),
         [

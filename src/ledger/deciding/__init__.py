@@ -14,6 +14,7 @@ from ledger.deciding.authorising import authorisation_ended, authorised
 from ledger.deciding.claiming import claimed
 from ledger.deciding.command import Command, Context, Counterpart, Decision, NeedsCounterpart, NeedsHistory, instant_of
 from ledger.deciding.holds import captured, placed, released, time_out
+from ledger.deciding.introducing import introduced
 from ledger.deciding.joining import opened_from, signed_up
 from ledger.deciding.points import adjusted, granted, redeemed, redemption_reversed
 from ledger.deciding.program import ProgramDecision, decide_program
@@ -55,6 +56,7 @@ _FAMILIES: dict[str, Callable[[Unit, Command], Decision]] = {
     "account.authorised": authorised,
     "account.authorisation_ended": authorisation_ended,
     "tier.assigned": tier_assigned,
+    "tier.introduced": introduced,
     "benefit.taken": benefits.taken,
     "account.opened_from": opened_from,
     "hold.placed": placed,

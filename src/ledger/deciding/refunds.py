@@ -153,7 +153,8 @@ def _counts(unit: Unit, undone: Undone, clawback: list[dict[str, Any]]) -> list[
     order = undone.order
     growth = sum(one["taken"] for one in clawback if unit.timeline.lots[one["lot"]].asset == GROWTH)
     amount = sum(amount for _, amount, _ in undone.lines)
-    return [order.counted_on, -growth, -1 if amount and not order.amount_left else 0, -amount]
+    day = order.counted_on or unit.rules.document.business_day(order.instant)
+    return [day, -growth, -1 if amount and not order.amount_left else 0, -amount]
 
 
 def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:

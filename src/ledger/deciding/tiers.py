@@ -4,6 +4,7 @@ An event that is not late is decided on the head. A late one makes the ledger ru
 and write what comes out differently as `tier.changed` of kind `corrected`, each at its own instant: benefits used meanwhile stay.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from ledger import tiers
@@ -19,7 +20,10 @@ from ledger.rules import RuleVersion
 from ledger.rules.tiers import PurchaseGrowth
 
 COUNTED = frozenset(
-    {"customer.signed_up", "account.opened_from", "purchase.recorded", "purchase.refunded", "purchase.returned"}
+    {
+        *("customer.signed_up", "account.opened_from", "tier.introduced"),
+        *("purchase.recorded", "purchase.refunded", "purchase.returned"),
+    }
 )
 
 FOLLOWED = COUNTED | PAYING | {"tier.assigned"}
@@ -97,6 +101,32 @@ def count_opening(unit: Unit, data: dict[str, Any]) -> dict[str, Any]:
         counted += [[day["on"], 0, 0, amount, currency] for currency, amount in day.get("spend", {}).items()]
     joined = min(begun, default=unit.instant)
     return _says(document.business_day(unit.instant), counted, joined=document.business_day(joined))
+
+
+def growth_of(unit: Unit, rule: PurchaseGrowth, data: dict[str, Any], points: int) -> tuple[int, dict[str, Any]]:
+    """What a rule gives of growth for a purchase that earned so many points, and the reasons its posting says."""
+    if data["total"] < rule.minimum_spend:
+        return 0, {}
+    lines, bases = earning_base(rule, data)
+    base = sum(bases)
+    if not base:
+        return 0, {}
+    why: dict[str, Any] = {"base": base, "lines": lines, "bases": bases}
+    if rule.amount is not None:
+        return rule.amount, why
+    measure = base if rule.per_unit is not None else points
+    numerator, denominator, rate = rule.rate(data["currency"], unit.rules.document.program.points_scale)
+    why |= {"rate": rate} if rule.per_unit is not None else {"points": measure, "rate": rate}
+    return rounded(measure * numerator, denominator, rule.rounding), why
+
+
+def points_issued(postings: Iterable[Posting]) -> int:
+    """The points that postings give."""
+    return sum(
+        posting.amount
+        for posting in postings
+        if posting.asset == "points" and posting.source.startswith("program:issued:")
+    )
 
 
 def check_tier(unit: Unit, name: str) -> None:
@@ -191,31 +221,10 @@ def _taken_over(part: Part, version: RuleVersion, record: Record) -> dict[str, A
 
 def _earn(unit: Unit, rule: PurchaseGrowth, data: dict[str, Any]) -> int:
     """Post what a rule gives of growth for a purchase; how much."""
-    if data["total"] < rule.minimum_spend:
-        return 0
-    lines, bases = earning_base(rule, data)
-    base = sum(bases)
-    if not base:
-        return 0
-    why: dict[str, Any] = {"base": base, "lines": lines, "bases": bases}
-    if rule.amount is not None:
-        growth = rule.amount
-    else:
-        measure = base if rule.per_unit is not None else _points_earned(unit)
-        numerator, denominator, rate = rule.rate(data["currency"], unit.rules.document.program.points_scale)
-        growth = rounded(measure * numerator, denominator, rule.rounding)
-        why |= {"rate": rate} if rule.per_unit is not None else {"points": measure, "rate": rate}
+    growth, why = growth_of(unit, rule, data, 0 if rule.per_point is None else points_issued(unit.postings))
     if growth:
         unit.post(_issued(growth, "purchase", rule.id, why))
     return growth
-
-
-def _points_earned(unit: Unit) -> int:
-    return sum(
-        posting.amount
-        for posting in unit.postings
-        if posting.asset == "points" and posting.source.startswith("program:issued:")
-    )
 
 
 def _issued(amount: int, reason: str, rule: str, why: dict[str, Any] | None) -> Posting:

@@ -7,6 +7,7 @@ says the whole standing, so the last one written is the one that stands, whateve
 membership pays for.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -98,8 +99,13 @@ def values(part: Part, first: date, last: date, currency: str | None) -> dict[st
 
 def records_counted(part: Part, first: date, last: date) -> list[list[int]]:
     """The versions of the records that count from a day to a day, as [first, last] of each run."""
+    return runs_of({version for day in _between(part, first, last) for version in part["days"][day][3]})
+
+
+def runs_of(versions: Iterable[int]) -> list[list[int]]:
+    """Versions as [first, last] of each run."""
     runs: list[list[int]] = []
-    for version in sorted({version for day in _between(part, first, last) for version in part["days"][day][3]}):
+    for version in sorted(versions):
         if runs and runs[-1][1] == version - 1:
             runs[-1][1] = version
         else:
@@ -163,7 +169,7 @@ TIERS = Family(
             "purchase.recorded",
             "purchase.refunded",
             "purchase.returned",
-            "tier.changed",
+            *("tier.changed", "tier.introduced"),
         }
     )
     | PAYING,

@@ -27,4 +27,15 @@ class BenefitTaken(TypedDict):
     place: NotRequired[Place]
 
 
-SHAPES: dict[str, Any] = {"tier.assigned": TierAssigned, "benefit.taken": BenefitTaken}
+@with_config(CLOSED)
+class TierIntroduced(TypedDict):
+    """`tier.introduced`: what the customer did before the program had tiers counts from now on."""
+
+    reason: NotRequired[LongText]
+
+
+SHAPES: dict[str, Any] = {
+    "tier.introduced": TierIntroduced,
+    "tier.assigned": TierAssigned,
+    "benefit.taken": BenefitTaken,
+}
