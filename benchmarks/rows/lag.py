@@ -10,6 +10,7 @@ from benchmarks.figures import Figure
 from benchmarks.servers import ledger_server
 from benchmarks.steady import Generator
 from ledger import store
+from projections.models import MODELS
 from projections.models.standing import read_standings
 
 TITLE = "Lag of the read models"
@@ -20,6 +21,7 @@ second, how long the first record that a read model has not folded has been wait
 RATE, SIZE = 2_000, 20
 LOOKS_A_SECOND = 5
 SECONDS_MAX = 1.0
+READY_SECONDS_MAX = 60
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -33,10 +35,10 @@ def measure(bench: Bench) -> list[Figure]:
             for body in purchases.batches(texts, SIZE)
         )
         place = wrk.put_requests(bench.place("lagging"), requests)
+        asyncio.run(_wait_until_folded(database))
         before = position(database)
         generator = Generator(place, server.port, rate=RATE / SIZE, seconds=seconds)
-        lags = asyncio.run(_watch(database, seconds))
-        generator.result()
+        lags = asyncio.run(_watch(database, generator))
         written = position(database) - before
     bench.cluster.drop(database)
     highest, ordered = max(lags), sorted(lags)
@@ -47,12 +49,28 @@ def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _watch(database: Database, seconds: float) -> list[float]:
-    """The greatest lag of any read model, time after time."""
+async def _wait_until_folded(database: Database) -> None:
+    """Wait until every read model answers.
+
+    Raises:
+        RuntimeError: they do not.
+    """
+    async with await store.open_pool(database.url(), size_min=1, size_max=1) as pool, pool.acquire() as conn:
+        until = time.perf_counter() + READY_SECONDS_MAX
+        while time.perf_counter() < until:
+            if {one.model for one in await read_standings(conn) if one.is_live} == MODELS.keys():
+                return
+            await asyncio.sleep(1 / LOOKS_A_SECOND)
+    raise RuntimeError("the read models do not answer")
+
+
+async def _watch(database: Database, generator: Generator) -> list[float]:
+    """The greatest lag of any read model, time after time, until the load is over."""
     lags = []
     async with await store.open_pool(database.url(), size_min=1, size_max=1) as pool, pool.acquire() as conn:
-        until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
+        load = asyncio.create_task(asyncio.to_thread(generator.result))
+        while not load.done():
             lags.append(max((one.lag_seconds for one in await read_standings(conn)), default=0.0))
             await asyncio.sleep(1 / LOOKS_A_SECOND)
+        await load
     return lags

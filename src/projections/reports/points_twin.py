@@ -55,7 +55,7 @@ def tally_of_fleet(fleet: Fleet, *, opens_at: int | None) -> Tally:
 
 
 def _check_types(fleet: Fleet) -> None:
-    records = fleet.backend.table("records")
+    records = fleet.whole("records")
     kinds = records.filter(records.position <= fleet.cut.position).select("type").distinct()
     unknown = sorted(row["type"] for row in fleet.rows(kinds) if row["type"] not in TYPES)
     if unknown:

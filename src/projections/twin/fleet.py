@@ -37,20 +37,28 @@ class Fleet:
         book: whose. cut: both cut-offs; nothing that happened later or was written later is in a table.
         sealed_through: the last position that was read from Parquet; the rest came from PostgreSQL.
         backend: of Ibis; every table below is an expression of it.
+        tables: whole tables that were looked up; whoever asks again with the same backend hands them on.
     """
 
     book: Book
     cut: CutOff
     sealed_through: int
     backend: Any
+    tables: dict[str, Expression] = field(default_factory=dict, compare=False, repr=False)
 
     def table(self, name: str) -> Expression:
         """A table of the twin, as `projections.twin.tables` declares it."""
         import ibis  # noqa: PLC0415 - heavy, and only wanted here
 
-        table = self.backend.table(name)
+        table = self.whole(name)
         as_of = ibis.timestamp(to_datetime(self.cut.as_of).replace(tzinfo=None))
         return table.filter(table.position <= self.cut.position, table["at"] <= as_of)
+
+    def whole(self, name: str) -> Expression:
+        """A table as it is held, whatever the cut-offs. Asking the engine for its columns costs as much as a small question."""
+        if name not in self.tables:
+            self.tables[name] = self.backend.table(name)
+        return self.tables[name]
 
     def rows(self, expression: Expression) -> list[dict[str, Any]]:
         """The rows of an expression."""
@@ -70,6 +78,7 @@ class _Held:
     opened: Opened
     sealed: list[Manifest]
     through: int
+    tables: dict[str, Expression] = field(default_factory=dict)
     taken: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -93,7 +102,7 @@ class Fleets:
         """
         async with self._taken.setdefault(book.log_id, asyncio.Lock()):
             held = await self._up_to(conn, book, cut.position)
-            yield Fleet(book, cut, min(len(held.sealed) * RANGE, cut.position), held.opened.backend)
+            yield Fleet(book, cut, min(len(held.sealed) * RANGE, cut.position), held.opened.backend, held.tables)
 
     def close(self) -> None:
         """Let go of what is held, and of the engine."""
