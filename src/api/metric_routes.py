@@ -7,6 +7,7 @@ from api.openapi import Operation, good, parameter
 from api.schemas import Schema, ref
 from projections.metrics.definition import Parameter
 from projections.metrics.definitions import DEFINITIONS
+from projections.metrics.explaining import DIGITS_MAX, LIMIT, LIMIT_MAX
 
 _NAMES = sorted({one.name.partition("/")[0] for one in DEFINITIONS})
 _SENSES = sorted({one.name.partition("/")[2] for one in DEFINITIONS if "/" in one.name})
@@ -21,9 +22,36 @@ _WINDOW = (
         "by",
         "query",
         "What to group by, with commas: at most one of day, week, month, quarter; and channel, store, brand, entity, guide, "
-        "cohort where the metric says so.",
+        "tier, category, cohort where the metric says so.",
         {"type": "string"},
         "month",
+    ),
+)
+_EXPLAINING = (
+    parameter(
+        "explain",
+        "query",
+        "Whether the records behind the answer are listed; refused where the metric is not `explained`.",
+        {"enum": ["true", "false"], "default": "false"},
+    ),
+    parameter(
+        "cell",
+        "query",
+        "With explain=true: the records of one row alone. The values of what tells rows apart, as they are shown, with commas (one "
+        "that holds a comma in quotation marks), empty = null: `2026-03,SZ-001` with by=month,store.",
+        {"type": "string"},
+    ),
+    parameter(
+        "records_after",
+        "query",
+        "With explain=true: the `next` of the page before.",
+        {"type": "integer", "minimum": 0, "maximum": 10**DIGITS_MAX - 1},
+    ),
+    parameter(
+        "records_limit",
+        "query",
+        "With explain=true: how many records at most.",
+        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT},
     ),
 )
 
@@ -51,6 +79,7 @@ LISTING: dict[str, Any] = {
             "sentence": "Buyers: identified customers with at least one counted order in the window.",
             "formula": "…",
             "by": ["day", "week", "month", "quarter", "channel"],
+            "explained": True,
             "parameters": [
                 {
                     "name": "zero_value",
@@ -69,7 +98,7 @@ def metric_operations(program: Schema, cut_offs: tuple[Schema, ...]) -> tuple[Op
     """The routes of metrics; the parameters that other routes have too are handed in."""
     metric = parameter("metric", "path", "Its name, with a version or without.", {"type": "string"}, "customers")
     sense = parameter("sense", "path", "Which sense: " + ", ".join(_SENSES) + ".", {"type": "string"}, "window")
-    asked = (*cut_offs, *_WINDOW, *_parameters())
+    asked = (*cut_offs, *_WINDOW, *_EXPLAINING, *_parameters())
     answered = good("The rows, and what says which number they are.", ref("MetricAnswer"), ANSWER)
     return (
         Operation(
@@ -87,7 +116,7 @@ def metric_operations(program: Schema, cut_offs: tuple[Schema, ...]) -> tuple[Op
             read_metric,
             "metrics",
             {200: answered},
-            problems=(400, 404),
+            problems=(400, 404, 409),
             parameters=(program, metric, *asked),
             description="One of: " + ", ".join(_NAMES) + ". A parameter the metric does not take is refused.",
         ),
@@ -97,7 +126,7 @@ def metric_operations(program: Schema, cut_offs: tuple[Schema, ...]) -> tuple[Op
             read_metric_in_a_sense,
             "metrics",
             {200: answered},
-            problems=(400, 404),
+            problems=(400, 404, 409),
             parameters=(program, metric, sense, *asked),
             description="Money is in minor units of `currency`. A ratio whose denominator is 0 is null. A period that had not "
             "ended at `as_of`, or that the window cuts, is `incomplete`.",

@@ -17,7 +17,15 @@ from ledger.answers import Unwritable
 from ledger.errors import FormError, LedgerError, Refused
 from ledger.store import OutcomeUnknown
 from ledger.tiers import TierUnknown
-from projections.errors import AnalysisEnded, MetricUnknown, ReadModelBuilding, RebuildRunning, TwinDamaged
+from projections.errors import (
+    AnalysisEnded,
+    MetricUnknown,
+    NoConnectionsRecorded,
+    ReadModelBuilding,
+    RebuildRunning,
+    ReviewsUnwritten,
+    TwinDamaged,
+)
 from projections.reports.asking import ValuationMissing
 
 PROBLEM_TYPE = "application/problem+json"
@@ -142,6 +150,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     errors.CursorUnknown: Answered(409, "Cursor of another history"),
     RebuildRunning: Answered(409, "Rebuild running", retryable=True),
     ValuationMissing: Answered(409, "Valuation missing"),
+    NoConnectionsRecorded: Answered(409, "No connections recorded"),
     errors.VersionConflict: Answered(412, "Version conflict"),
     TooLarge: Answered(413, "Too large"),
     EventTooLarge: Answered(413, "Event too large"),
@@ -232,6 +241,7 @@ TABLE: dict[type[LedgerError], Answered] = {
     NotReady: Answered(503, "Not ready", retryable=True),
     ReadModelBuilding: Answered(503, "Read model building", retryable=True),
     AnalysisEnded: Answered(503, "Analysis ended", retryable=True),
+    ReviewsUnwritten: Answered(503, "Reviews not written yet", retryable=True),
     errors.DatabaseUnavailable: Answered(503, "Database unavailable", retryable=True),
     OutcomeUnknown: Answered(503, "Outcome unknown", retryable=True),
     errors.StreamUnreadable: Answered(503, "Stream unreadable", retryable=True),

@@ -288,6 +288,7 @@ READ: dict[str, Schema] = {
                         "sentence": _TEXT,
                         "formula": _TEXT,
                         "by": list_of(_TEXT),
+                        "explained": {"type": "boolean"},
                         "parameters": list_of(shape("A parameter.", {"name": _TEXT, "says": _TEXT, "kind": _TEXT})),
                     },
                 )
@@ -311,7 +312,23 @@ READ: dict[str, Schema] = {
             "counts": {"type": "object", "additionalProperties": _COUNT},
             "rows": list_of({"type": "object"}),
         },
-        {"currency": {"type": ["string", "null"]}},
+        {
+            "currency": {"type": ["string", "null"]},
+            "explained": shape(
+                "The records behind the rows, a page of `count` in all; `next` goes on as `records_after`, null = the end.",
+                {
+                    "cell": {"type": ["object", "null"]},
+                    "count": _COUNT,
+                    "records": list_of(
+                        shape(
+                            "A record.",
+                            {"position": _COUNT, "customer": _TEXT, "version": _COUNT, "type": _TEXT, "at": _INSTANT},
+                        )
+                    ),
+                    "next": {"type": ["integer", "null"]},
+                },
+            ),
+        },
     ),
     "Health": shape("The process lives.", {"status": {"const": "ok"}}),
     "Ready": shape(

@@ -15,6 +15,18 @@ class TwinDamaged(LedgerError):
     code = "twin_damaged"
 
 
+class NoConnectionsRecorded(LedgerError):
+    """No connections recorded: nobody has posted who is connected to whom, so nobody knows the pool."""
+
+    code = "no_connections_recorded"
+
+
+class ReviewsUnwritten(LedgerError):
+    """Reviews of tiers that were due by `as_of` are not written yet; who stands at which tier then is not known."""
+
+    code = "reviews_unwritten"
+
+
 class ReadModelBuilding(LedgerError):
     """This read model is being built; nothing is answered before it is whole."""
 

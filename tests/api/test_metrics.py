@@ -33,6 +33,9 @@ def asked(shop: Shop, name: str, **query: str) -> dict[str, Any]:
     return shown
 
 
+REFUSED = {"pool": "no_connections_recorded", "burn_rate/ultimate": "valuation_missing"}
+
+
 @pytest.fixture
 def trading(own_shop: Shop) -> Shop:
     buys(own_shop, "c-1", 1_000, 1)
@@ -49,6 +52,10 @@ def test_every_metric_is_listed_with_its_sentence(trading: Shop):
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda one: one.id)
 def test_every_metric_answers_with_what_says_which_number_it_is(trading: Shop, definition):
+    if definition.name in REFUSED:
+        answer = trading.client.get(f"/v1/programs/{trading.program}/metrics/{definition.name}")
+        assert (answer.status_code, answer.json()["code"]) == (409, REFUSED[definition.name])
+        return
     for name in (definition.name, definition.id):
         shown = asked(trading, name)
         assert (shown["metric"], shown["sentence"]) == (definition.id, definition.sentence)
@@ -87,6 +94,10 @@ def test_periods_and_places(trading: Shop):
         ("metrics/orders?by=weather", 400, "parameter_malformed"),
         ("metrics/orders?by=day,week", 400, "parameter_malformed"),
         ("metrics/orders?amount=much", 400, "parameter_malformed"),
+        ("metrics/orders?explain=yes", 400, "parameter_malformed"),
+        ("metrics/orders?cell=2026-01", 400, "parameter_malformed"),
+        ("metrics/clv?explain=true", 400, "parameter_malformed"),
+        ("metrics/super_members?rule=tier&tier=gold", 400, "parameter_malformed"),
         ("metrics/orders?from=yesterday", 400, "parameter_malformed"),
         ("metrics/orders?from=2026-02-01&to=2026-02-01", 400, "parameter_malformed"),
         ("metrics/repurchase_rate/cohort?n=0", 400, "parameter_malformed"),
@@ -106,6 +117,20 @@ def test_a_refusal_lists_what_there_is(trading: Shop):
     assert "revenue@1" in unknown["facts"]["metrics"]
     wrong = trading.client.get(f"/v1/programs/{trading.program}/metrics/orders?by=weather").json()
     assert "month" in wrong["errors"][0]["reason"]
+
+
+def test_the_records_behind_a_cell(trading: Shop):
+    shown = asked(trading, "revenue", by="day,store", explain="true", cell="2026-01-02,S1")
+    assert [row["gross"] for row in shown["rows"]] == [3_500]
+    explained = shown["explained"]
+    assert explained["cell"] == {"period": "2026-01-02", "store": "S1"}
+    assert (explained["count"], explained["next"]) == (2, None)
+    assert [(one["customer"], one["type"]) for one in explained["records"]] == [
+        ("c-1", "purchase.recorded"),
+        ("c-2", "purchase.recorded"),
+    ]
+    page = asked(trading, "revenue", explain="true", records_limit="1")["explained"]
+    assert (page["count"], len(page["records"]), page["next"]) == (3, 1, page["records"][0]["position"])
 
 
 def test_mixed_currencies_are_refused_until_one_is_chosen(service: Service):

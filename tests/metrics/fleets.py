@@ -54,7 +54,14 @@ def _record(kind: str, customer: str, at: datetime, data: dict[str, Any], derive
     }
 
 
-def fleet_of(texts: Iterable[str], *, as_of: str | int, zone: str = "UTC", known_at: int | None = None) -> Fleet:
+def fleet_of(
+    texts: Iterable[str],
+    *,
+    as_of: str | int,
+    zone: str = "UTC",
+    known_at: int | None = None,
+    state: ProgramState | None = None,
+) -> Fleet:
     """A fleet of these records, at positions 1, 2, 3 …"""
     backend = ibis.duckdb.connect()
     create_tables(backend.con, ZoneInfo(zone))
@@ -64,7 +71,8 @@ def fleet_of(texts: Iterable[str], *, as_of: str | int, zone: str = "UTC", known
         position += len(page)
     cut = instant(as_of) if isinstance(as_of, str) else as_of
     known = position if known_at is None else known_at
-    return Fleet(Book(1, PROGRAM, ZoneInfo(zone), ProgramState()), CutOff(cut, cut, known, is_head=False), 0, backend)
+    book = Book(1, PROGRAM, ZoneInfo(zone), state or ProgramState())
+    return Fleet(book, CutOff(cut, cut, known, is_head=False), 0, backend)
 
 
 def texts_of(records: Iterable[dict[str, Any] | Record]) -> list[str]:

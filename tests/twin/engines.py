@@ -13,7 +13,6 @@ import orjson
 
 from ledger import account as accounts
 from ledger.instants import DAY, HOUR
-from ledger.program import ProgramState
 from ledger.reading import Book, CutOff
 from ledger.records import Record
 from projections.metrics.definition import Definition
@@ -24,12 +23,16 @@ from projections.twin.fleet import Fleet
 from projections.twin.parsing import add_page, create_tables
 from projections.twin.ranges import Manifest
 from tests.builders import MemoryLedger, at, held, line, purchase, redeemed, refunded, returned, rules, signed_up
+from tests.metrics.fleets import texts_of
+from tests.metrics.town import town
 
 PROGRAM = "shop"
 ZONE = ZoneInfo("Asia/Shanghai")
 BEGINS, ENDS = at("2025-01-01"), at("2026-03-01T00:30:00Z")
 CUSTOMERS = 40
 GOODS = ("milk", "toys", None)
+
+SEED = 7
 
 RELATIVE_MAX = 1e-12
 """How far two floats may lie apart: the engines add up in other orders, and each addition rounds by 1.1e-16 of its sum."""
@@ -48,13 +51,17 @@ class Both:
         return Fleet(self.book, CutOff(as_of, as_of, position, is_head=False), 0, self.opened.backend)
 
 
-def log(seed: int = 7) -> list[str]:
-    """A program's log: sign-ups, orders with lines and places, refunds, returns, redemptions, holds, lots that expire."""
+def log(seed: int = SEED) -> list[str]:
+    """A program's log: sign-ups, orders with lines and places, refunds, returns, redemptions, holds, lots that expire.
+
+    And beside these customers a town's, with tiers, referrals, memberships and money paid ahead.
+    """
     dice = random.Random(seed)
     records = [
         (record.recorded_at, number, record) for number in range(CUSTOMERS) for record in _customer(dice, number)
     ]
-    return [_text(record, f"c-{number}") for _, number, record in sorted(records, key=lambda one: one[:2])]
+    own = [_text(record, f"c-{number}") for _, number, record in sorted(records, key=lambda one: one[:2])]
+    return own + texts_of(town(seed).records)
 
 
 def _customer(dice: random.Random, number: int) -> list[Record]:
@@ -102,7 +109,7 @@ def _text(record: Record, customer: str) -> str:
 @contextmanager
 def opened(engine: Engine, directory: Path, texts: list[str]) -> Iterator[Both]:
     """The log in an engine: two thirds of it sealed, the rest in the tail."""
-    book = Book(1, PROGRAM, ZONE, ProgramState())
+    book = Book(1, PROGRAM, ZONE, town(SEED).program)
     cut = len(texts) * 2 // 3
     tables = engine.open(book, directory, [_sealed(directory, texts[:cut])])
     tables.add(cut + 1, texts[cut:])
@@ -135,6 +142,8 @@ def questions(definition: Definition) -> list[dict[str, str]]:
         turned |= {"by": "month", **({"from": "2025-03-01", "to": "2025-12-15"} if definition.window else {})}
     if turned:
         asked.append(turned)
+    if not isinstance(definition.explain, str):
+        asked.append({"explain": "true", "records_limit": "1000"})
     return asked
 
 

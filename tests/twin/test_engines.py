@@ -40,7 +40,7 @@ def both(spark: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 @needs_spark
 @pytest.mark.slow
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("definition", [one for one in DEFINITIONS if one.name != "pool"], ids=lambda one: one.name)
 def test_both_engines_give_one_answer(both: tuple[Both, Both], definition: Definition):
     """Whole numbers, names and order exactly; floats to 1e-12 of their size, since the engines add up in other orders.
 

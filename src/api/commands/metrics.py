@@ -23,7 +23,8 @@ def metric(
         str | None, typer.Argument(help="Such as customers or repurchase_rate/window; none: list all.")
     ] = None,
     given: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="from=, to=, by=, and what the metric takes.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="from=, to=, by=, explain=true, and what the metric takes."),
     ] = None,
     program: ProgramOption = PROGRAM,
     as_of: AsOfOption = None,
@@ -82,9 +83,19 @@ def _show(found: Answer) -> None:
         heads = [f"{name}#" if name in numeric else name for name in columns]
         show_table(heads, [[_cell(row[name]) for name in columns] for row in rows])
     said = ", ".join(f"{name}={value}" for name, value in found["parameters"].items() if value is not None)
+    if "explained" in found:
+        _show_records(found["explained"])
     note(f"{found['metric']} ({said}) as of {found['as_of']}, known at position {found['position']:,}")
     if found.get("currency"):
         note(f"amounts in minor units of {found['currency']}")
+
+
+def _show_records(explained: Answer) -> None:
+    records = explained["records"]
+    heads = ["position#", "customer", "version#", "type", "at"]
+    show_table(heads, [(one["position"], one["customer"], one["version"], one["type"], one["at"]) for one in records])
+    after = f"; the next from records_after={explained['next']} on" if explained["next"] is not None else ""
+    note(f"{len(records):,} of {explained['count']:,} records{after}")
 
 
 def _cell(value: Any) -> Any:

@@ -11,6 +11,7 @@ from ledger.instants import show
 from projections.metrics.asking import ask, find
 from projections.metrics.definition import Asked, Definition, Row
 from projections.metrics.definitions import DEFINITIONS
+from projections.metrics.explaining import keys_of, only, records_behind, wanted
 from projections.metrics.orders import currency_of
 from projections.metrics.periods import first_day, is_incomplete, local_day, name_of, periods_between
 from projections.twin.fleet import Fleet
@@ -27,7 +28,8 @@ def answer(fleet: Fleet, name: str, given: Mapping[str, str]) -> dict[str, Any]:
     """
     definition = find(name)
     asked = ask(definition, given, fleet.book.zone)
-    currency = currency_of(fleet, asked) if "currency" in asked.parameters else None
+    which = wanted(definition, asked, given)
+    currency = currency_of(fleet, asked, definition.money) if "currency" in asked.parameters else None
     rows = definition.compute(fleet, asked)
     cut = fleet.cut
     shown: dict[str, Any] = {
@@ -46,7 +48,12 @@ def answer(fleet: Fleet, name: str, given: Mapping[str, str]) -> dict[str, Any]:
     }
     if "currency" in asked.parameters:
         shown["currency"] = currency
-    return {**shown, "rows": finished(fleet, definition, asked, rows)}
+    rows = finished(fleet, definition, asked, rows)
+    if which is None:
+        return {**shown, "rows": rows}
+    if which.cell is not None:
+        rows = only(rows, keys_of(definition, asked), which.cell)
+    return {**shown, "rows": rows, "explained": records_behind(fleet, definition, asked, which, rows)}
 
 
 def listing() -> list[dict[str, Any]]:
@@ -57,6 +64,7 @@ def listing() -> list[dict[str, Any]]:
             "sentence": one.sentence,
             "formula": one.formula,
             "by": list(one.by),
+            "explained": not isinstance(one.explain, str),
             "parameters": [
                 {
                     "name": parameter.name,

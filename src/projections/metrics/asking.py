@@ -10,13 +10,16 @@ from ledger.instants import EARLIEST, midnight, parse
 from projections.errors import MetricUnknown, bad_parameter
 from projections.metrics.definition import Asked, Definition, Parameter
 from projections.metrics.definitions import DEFINITIONS
+from projections.metrics.explaining import NAMES as EXPLAINING
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _NUMBERS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?(,[0-9]{1,12}(\.[0-9]{1,6})?)*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
-COMMON = ("from", "to", "by")
+NAME_CHARACTERS_MAX = 256
+
+COMMON = ("from", "to", "by", *EXPLAINING)
 """What every metric takes besides its cut-offs."""
 
 
@@ -54,7 +57,7 @@ def ask(definition: Definition, given: Mapping[str, str], zone: ZoneInfo) -> Ask
 def _value(parameter: Parameter, text: str | None) -> Any:
     if text is None:
         return parameter.default
-    read = {"choice": _choice, "whole": _whole, "numbers": _numbers, "text": _currency}[parameter.kind]
+    read = {"choice": _choice, "whole": _whole, "numbers": _numbers, "text": _currency, "name": _name}[parameter.kind]
     return read(parameter, text)
 
 
@@ -80,6 +83,12 @@ def _numbers(parameter: Parameter, text: str) -> tuple[float, ...]:
 def _currency(parameter: Parameter, text: str) -> str:
     if not _CURRENCY.fullmatch(text):
         raise bad_parameter(parameter.name, "three capital letters of ISO 4217")
+    return text
+
+
+def _name(parameter: Parameter, text: str) -> str:
+    if not 1 <= len(text) <= NAME_CHARACTERS_MAX:
+        raise bad_parameter(parameter.name, f"1 to {NAME_CHARACTERS_MAX} characters")
     return text
 
 

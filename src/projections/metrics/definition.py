@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from projections.metrics.periods import TIME_UNITS
-from projections.twin.fleet import Fleet
+from projections.twin.fleet import Expression, Fleet
 
 Row = dict[str, Any]
 """A row of an answer. `period` is the first day of a period until it is shown."""
 
 ORDER_DIMENSIONS = ("channel", "store", "brand", "entity", "guide")
+TRADE_DIMENSIONS = (*ORDER_DIMENSIONS, "tier", "category", "cohort")
+"""Besides places: the tier at the order, a line's product category, the month of the customer's first counted order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,14 @@ class Parameter:
     """A parameter of a definition.
 
     Attributes:
-        kind: `choice` of `choices`; `whole` number from `least` to `most`; `numbers`: several, with commas, rising.
+        kind: `choice` of `choices`; `whole` number from `least` to `most`; `numbers`: several, with commas, rising; `text`: a
+            currency; `name`: any name.
         default: where it is left out; None where leaving it out means something.
     """
 
     name: str
     says: str
-    kind: Literal["choice", "whole", "numbers", "text"]
+    kind: Literal["choice", "whole", "numbers", "text", "name"]
     default: Any = None
     choices: tuple[str, ...] = ()
     least: int = 1
@@ -59,6 +62,8 @@ class Asked:
 
 
 Compute = Callable[[Fleet, Asked], list[Row]]
+Explain = Callable[[Fleet, Asked], Expression]
+"""Gives the records behind the rows: their `position`, beside what tells the rows apart (a period as its first day)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,9 @@ class Definition:
         by: what it may be grouped by.
         empty: what a period is shown with in which nothing happened; None: such periods are left out.
         window: whether `from` and `to` mean anything to it. by_default: where `by` is left out.
+        money: the tables whose money it sums up, where it has a currency.
+        keys: what tells its rows apart besides what it is asked by.
+        explain: the records behind its rows; or why not, in words.
     """
 
     name: str
@@ -84,6 +92,9 @@ class Definition:
     empty: Row | None = None
     window: bool = True
     by_default: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    money: tuple[str, ...] = ("orders",)
+    explain: Explain | str = "nothing tells which records stand behind it"
 
     @property
     def id(self) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from ledger.instants import midnight
+from ledger.instants import midnight, to_datetime
 from projections.errors import bad_parameter
 from projections.metrics.definition import Asked, Parameter, Row
 from projections.metrics.lots import entries_by_lot, has_lapsed
-from projections.metrics.periods import first_day, local_day, period_of
-from projections.twin.fleet import Fleet
+from projections.metrics.orders import in_window, with_keys
+from projections.metrics.periods import first_day, local_day, next_period, period_of, periods_between
+from projections.metrics.tables import stacked
+from projections.twin.fleet import Expression, Fleet
 
 ASSET = Parameter("asset", "Which asset.", "choice", "points", ("points", "growth"))
 
@@ -42,6 +44,43 @@ def flows(fleet: Fleet, asked: Asked) -> list[Row]:
     return list(_running(periods, before, asked))
 
 
+def explain_flows(fleet: Fleet, asked: Asked) -> Expression:
+    """Records with movements of the window; of what lapsed in it and is not written yet, the one that opened the lot."""
+    postings, keys = with_keys(in_window(_moves(fleet, asked), asked), asked)
+    lots = entries_by_lot(fleet)
+    gone = lots.filter(lots.asset == asked["asset"], lots.left != 0, lots.kind == "lot", has_lapsed(fleet, lots))
+    held_longer = gone.held_until.notnull() & (gone.held_until > gone.expires_at)
+    lapsed = in_window(gone.mutate(at=held_longer.ifelse(gone.held_until, gone.expires_at)), asked)
+    if asked.unit is not None:
+        lapsed = _with_period(fleet, asked.unit, lapsed)
+    return stacked(postings.select("position", *keys), lapsed)
+
+
+def _with_period(fleet: Fleet, unit: str, lapsed: Expression) -> Expression:
+    """What lapsed, with its `period`; the twin has only its instant in UTC."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+    import pyarrow as pa  # noqa: PLC0415
+
+    zone = fleet.book.zone
+    (seen,) = fleet.rows(lapsed.agg(first=lapsed["at"].min(), last=lapsed["at"].max()))
+    ends = [] if seen["first"] is None else [seen["first"], seen["last"]]
+    days = [first_day(one.replace(tzinfo=UTC).astimezone(zone).date(), unit) for one in ends]
+    periods = periods_between(days[0], days[-1], unit) if days else []
+    bounds = [to_datetime(midnight(day, zone)).replace(tzinfo=None) for day in periods]
+    nexts = [to_datetime(midnight(next_period(day, unit), zone)).replace(tzinfo=None) for day in periods]
+    instant = pa.timestamp("us")
+    table = ibis.memtable(
+        pa.table(
+            {
+                "period": pa.array(periods, pa.date32()),
+                "begins": pa.array(bounds, instant),
+                "ends": pa.array(nexts, instant),
+            }
+        )
+    )
+    return lapsed.inner_join(table, [lapsed["at"] >= table.begins, lapsed["at"] < table.ends])
+
+
 def _running(periods: dict[date | None, dict[str, int]], before: int, asked: Asked) -> Iterator[Row]:
     if asked.unit is None and not periods:
         periods = {None: dict.fromkeys(FLOWS, 0)}
@@ -54,11 +93,7 @@ def _running(periods: dict[date | None, dict[str, int]], before: int, asked: Ask
 
 def _written(fleet: Fleet, asked: Asked) -> list[Flow]:
     """Net amounts that came to customers, by day and flow."""
-    postings = fleet.table("postings")
-    postings = postings.filter(
-        postings.asset == asked["asset"],
-        postings.target.startswith("customer:") != postings.source.startswith("customer:"),
-    )
+    postings = _moves(fleet, asked)
     comes = postings.target.startswith("customer:")
     moved = postings.select(
         day=period_of(postings.local_at, "day"),
@@ -67,6 +102,15 @@ def _written(fleet: Fleet, asked: Asked) -> list[Flow]:
     )
     by_day = moved.group_by(["day", "account"]).agg(amount=moved.signed.sum())
     return [(row["day"], _flow(row["account"]), int(row["amount"])) for row in fleet.rows(by_day)]
+
+
+def _moves(fleet: Fleet, asked: Asked) -> Expression:
+    """Postings between customers and the program."""
+    postings = fleet.table("postings")
+    return postings.filter(
+        postings.asset == asked["asset"],
+        postings.target.startswith("customer:") != postings.source.startswith("customer:"),
+    )
 
 
 def _unwritten(fleet: Fleet, asked: Asked) -> list[Flow]:

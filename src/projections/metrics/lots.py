@@ -8,7 +8,10 @@ from projections.twin.fleet import Expression, Fleet
 
 
 def entries_by_lot(fleet: Fleet) -> Expression:
-    """Every lot (`kind` lot) and debt with what is `left` of it by its records alone, written expiries only."""
+    """Every lot (`kind` lot) and debt with what is `left` of it by its records alone, written expiries only.
+
+    `position` is of the record that opened it.
+    """
     entries = fleet.table("lot_entries")
     return entries.group_by(["customer", "asset", "kind", "lot"]).agg(
         left=entries.amount.sum(),
@@ -16,6 +19,7 @@ def entries_by_lot(fleet: Fleet) -> Expression:
         expires_at=entries.expires_at.max(),
         held_until=entries.held_until.max(),
         reason=entries.reason.max(),
+        position=entries.position.max(where=entries.opens),
     )
 
 

@@ -3,7 +3,7 @@
 from ledger.instants import to_datetime
 from projections.metrics.before import first_orders
 from projections.metrics.definition import Asked
-from projections.metrics.orders import counted_orders, in_window, with_keys
+from projections.metrics.orders import counted_orders, in_window, with_keys, with_refunds
 from projections.metrics.periods import period_of
 from projections.twin.fleet import Expression, Fleet
 
@@ -21,3 +21,8 @@ def newness(fleet: Fleet, asked: Asked) -> tuple[Expression, list[str]]:
     else:
         is_new = ibis.literal(value=True)
     return orders.mutate(is_new=is_new), keys
+
+
+def explain_newness(fleet: Fleet, asked: Asked) -> Expression:
+    """The records behind a number of new and returning buyers: the orders of both, and what was refunded of them."""
+    return with_refunds(fleet, asked, *newness(fleet, asked))

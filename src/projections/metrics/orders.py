@@ -10,6 +10,7 @@ from projections.errors import currencies_mixed
 from projections.metrics.before import first_orders
 from projections.metrics.definition import Asked
 from projections.metrics.periods import period_of
+from projections.metrics.tables import stacked
 from projections.twin.fleet import Expression, Fleet
 
 CURRENCIES_SHOWN_MAX = 50
@@ -23,13 +24,47 @@ def counted_orders(fleet: Fleet, asked: Asked) -> Expression:
     parts = fleet.table("refund_parts")
     refunded = parts.group_by("reference").agg(refunded=parts.amount.sum())
     joined = orders.left_join(refunded, "reference").drop("reference_right")
-    joined = joined.mutate(gross=joined.total, refunded=joined.refunded.fill_null(0))
-    joined = joined.mutate(net=joined.gross - joined.refunded)
+    return _counted(joined.mutate(gross=joined.total, refunded=joined.refunded.fill_null(0)), asked)
+
+
+def by_category(fleet: Fleet, orders: Expression, asked: Asked) -> Expression:
+    """Counted orders once for each product category they have a line in, with the amount and quantity of its lines alone.
+
+    A part of an order counts where an order of it would; an order without lines is of no category. Refunds that name no lines
+    are spread over all of them, as the ledger did.
+    """
+    parts = _parts(fleet, orders).rename(
+        of="position", own_gross="gross", own_refunded="refunded", own_quantity="quantity"
+    )
+    parts = orders.left_join(parts, orders.position == parts.of)
+    parts = parts.mutate(
+        gross=parts.own_gross.coalesce(parts.gross),
+        refunded=parts.own_refunded.coalesce(parts.refunded),
+        quantity=parts.own_quantity.coalesce(parts.quantity),
+    )
+    return _counted(parts.drop("of", "own_gross", "own_refunded", "own_quantity"), asked)
+
+
+def _parts(fleet: Fleet, orders: Expression) -> Expression:
+    """Orders (`position`) by category: `gross`, `refunded` and `quantity` of its lines."""
+    undone = fleet.table("refund_lines")
+    undone = undone.group_by(["reference", "line"]).agg(refunded=undone.amount.sum())
+    lines = fleet.table("order_lines").select("position", "line", "category", "quantity", "amount")
+    lines = lines.inner_join(orders.select("position", "reference"), "position")
+    lines = lines.left_join(undone, ["reference", "line"])
+    return lines.group_by(["position", "category"]).agg(
+        gross=lines.amount.sum(), refunded=lines.refunded.sum().fill_null(0), quantity=lines.quantity.sum()
+    )
+
+
+def _counted(orders: Expression, asked: Asked) -> Expression:
+    """Those of orders (or parts of them) with `gross` and `refunded` that count, with `net` and `amount`."""
+    orders = orders.mutate(net=orders.gross - orders.refunded)
     if asked["zero_value"] == "exclude":
-        joined = joined.filter(joined.gross > 0)
+        orders = orders.filter(orders.gross > 0)
     if asked["amount"] == "net":
-        joined = joined.filter((joined.gross == 0) | (joined.net > 0))
-    return joined.mutate(amount=joined[asked["amount"]])
+        orders = orders.filter((orders.gross == 0) | (orders.net > 0))
+    return orders.mutate(amount=orders[asked["amount"]])
 
 
 def in_window(table: Expression, asked: Asked) -> Expression:
@@ -57,18 +92,35 @@ def grouped(table: Expression, keys: list[str]) -> Expression:
     return table.group_by(keys) if keys else table
 
 
-def with_cohort(fleet: Fleet, orders: Expression) -> Expression:
-    """Orders with the month of their customer's first counted order, here or before, as `cohort`, such as 2026-03."""
+def cohorts(fleet: Fleet, orders: Expression) -> Expression:
+    """Customers with the month of their first counted order, here or before, as `cohort`, such as 2026-03."""
     first = first_orders(fleet, orders)
-    return orders.inner_join(first.select("customer", cohort=first.first_local_at.strftime("%Y-%m")), "customer")
+    return first.select("customer", cohort=first.first_local_at.strftime("%Y-%m"))
 
 
 def asked_orders(fleet: Fleet, asked: Asked) -> tuple[Expression, list[str]]:
     """Counted orders in the window with what they are grouped by, and the names of that."""
     orders = counted_orders(fleet, asked)
     if "cohort" in asked.by:
-        orders = with_cohort(fleet, orders)
+        orders = orders.inner_join(cohorts(fleet, orders), "customer")
+    if "category" in asked.by:
+        orders = by_category(fleet, orders, asked)
     return with_keys(in_window(orders, asked), asked)
+
+
+def with_refunds(fleet: Fleet, asked: Asked, orders: Expression, keys: list[str]) -> Expression:
+    """`position` of these orders and, under amount=net, of what was refunded of them, with the keys of each order."""
+    found = orders.select("position", *keys)
+    if asked["amount"] != "net":
+        return found
+    parts = fleet.table("refund_parts").select("reference", undone_at="position")
+    undone = orders.select("reference", *keys).inner_join(parts, "reference")
+    return stacked(found, undone.select(*keys, position="undone_at"))
+
+
+def explain_orders(fleet: Fleet, asked: Asked) -> Expression:
+    """The records behind a number of counted orders: the orders, and what was refunded of them."""
+    return with_refunds(fleet, asked, *asked_orders(fleet, asked))
 
 
 def occasions(orders: Expression, asked: Asked) -> Expression:
@@ -77,18 +129,18 @@ def occasions(orders: Expression, asked: Asked) -> Expression:
 
 
 def occasion_instants(orders: Expression, asked: Asked) -> Expression:
-    """Occasions as rows (`customer`, `at`, `local_at`): each order, or the first of each business day."""
+    """Occasions as rows (`customer`, `at`, `local_at`, `position`): each order, or the first of each business day."""
     if asked["unit"] == "order":
-        return orders.select("customer", "at", "local_at")
+        return orders.select("customer", "at", "local_at", "position")
     return (
         orders.group_by("customer", "business_day")
-        .agg(at=orders["at"].min(), local_at=orders.local_at.min())
+        .agg(at=orders["at"].min(), local_at=orders.local_at.min(), position=orders.position.min())
         .drop("business_day")
     )
 
 
-def currency_of(fleet: Fleet, asked: Asked) -> str | None:
-    """The currency of the answer; None where there is no order.
+def currency_of(fleet: Fleet, asked: Asked, tables: tuple[str, ...]) -> str | None:
+    """The currency of the answer; None where there is no money in any of the tables.
 
     Raises:
         FormError: there are several, and none was chosen.
@@ -96,8 +148,10 @@ def currency_of(fleet: Fleet, asked: Asked) -> str | None:
     chosen: str | None = asked.parameters.get("currency")
     if chosen:
         return chosen
-    orders = fleet.table("orders")
-    found = [row["currency"] for row in fleet.rows(orders.select("currency").distinct().limit(CURRENCIES_SHOWN_MAX))]
+    found: set[str] = set()
+    for name in tables:
+        seen = fleet.table(name).select("currency").distinct().limit(CURRENCIES_SHOWN_MAX)
+        found |= {row["currency"] for row in fleet.rows(seen)}
     if len(found) > 1:
         raise currencies_mixed(sorted(found))
-    return found[0] if found else None
+    return next(iter(found), None)

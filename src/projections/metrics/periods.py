@@ -65,6 +65,21 @@ def name_of(first: date, unit: str) -> str:
     return first.isoformat()
 
 
+def named(name: str, unit: str) -> date:
+    """The first day of the period of a name.
+
+    Raises:
+        ValueError: no period is called so.
+    """
+    if unit == "week":
+        year, _, week = name.partition("-W")
+        return date.fromisocalendar(int(year), int(week), 1)
+    if unit == "quarter":
+        year, _, quarter = name.partition("-Q")
+        return date(int(year), (int(quarter) - 1) * MONTHS_OF_QUARTER + 1, 1)
+    return date.fromisoformat(f"{name}-01" if unit == "month" else name)
+
+
 def is_incomplete(first: date, unit: str, zone: ZoneInfo, *, start: int | None, end: int | None, as_of: int) -> bool:
     """Whether a period had not ended at `as_of`, or the window cuts it."""
     begins, ends = midnight(first, zone), midnight(next_period(first, unit), zone)

@@ -5,8 +5,8 @@ from typing import Any
 
 from ledger.instants import DAY
 from projections.metrics.definition import Asked, Row
-from projections.metrics.orders import counted_orders, in_window
-from projections.twin.fleet import Fleet
+from projections.metrics.orders import counted_orders, in_window, with_refunds
+from projections.twin.fleet import Expression, Fleet
 
 SEGMENTS: Mapping[str, tuple[Sequence[int], Sequence[int]]] = {
     "hibernating": ((1, 2), (1, 2)),
@@ -50,11 +50,17 @@ def values(fleet: Fleet, asked: Asked) -> dict[str, Any]:
     }
 
 
-def by_segment(found: dict[str, Any], recency_score: Any, frequency_score: Any) -> list[Row]:
-    """Customers of each segment with the means of what they were scored on."""
+def with_segment(found: dict[str, Any], recency_score: Any, frequency_score: Any) -> dict[str, Any]:
+    """The arrays with `segment`, by scores from 1 to 5."""
     import numpy as np  # noqa: PLC0415 - heavy, and only wanted here
 
-    names = np.array([_OF_SCORES[r, f] for r, f in zip(recency_score, frequency_score, strict=True)], dtype=object)
+    scores = zip(recency_score.tolist(), frequency_score.tolist(), strict=True)
+    return {**found, "segment": np.array([_OF_SCORES[r, f] for r, f in scores], dtype=object)}
+
+
+def by_segment(found: dict[str, Any]) -> list[Row]:
+    """Customers of each segment with the means of what they were scored on."""
+    names = found["segment"]
     rows = []
     for name in sorted(SEGMENTS):
         inside = names == name
@@ -71,6 +77,21 @@ def by_segment(found: dict[str, Any], recency_score: Any, frequency_score: Any) 
                 }
             )
     return rows
+
+
+def segment_table(found: dict[str, Any]) -> Expression:
+    """`customer` and `segment` as a table."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+    import pyarrow as pa  # noqa: PLC0415
+
+    columns = {name: pa.array(found[name].tolist(), pa.string()) for name in ("customer", "segment")}
+    return ibis.memtable(pa.table(columns))
+
+
+def explain_segments(fleet: Fleet, asked: Asked, found: dict[str, Any]) -> Expression:
+    """The orders of the customers of a segment, and what was refunded of them."""
+    orders = in_window(counted_orders(fleet, asked), asked).inner_join(segment_table(found), "customer")
+    return with_refunds(fleet, asked, orders, ["segment"])
 
 
 def quintiles(numbers: Any) -> Any:

@@ -101,6 +101,12 @@ def merged(*shapes: Shape) -> Shape:
     return whole
 
 
+def one_of(kinds: Iterable[str]) -> str:
+    """SQL that holds for records of these types."""
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    return f"r.type IN ({listed})"
+
+
 def digest(tables: Iterable[Table]) -> str:
     """What a sealed range was built with: another digest, and it is built again."""
     declared = [[table.name, table.shape, table.create(), table.insert(), table.control] for table in tables]

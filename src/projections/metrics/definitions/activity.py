@@ -10,7 +10,7 @@ from datetime import date
 
 from projections.metrics.before import first_orders
 from projections.metrics.definition import COUNTED, Asked, Row, define
-from projections.metrics.orders import counted_orders, in_window, with_keys
+from projections.metrics.orders import counted_orders, in_window, with_keys, with_refunds
 from projections.metrics.periods import period_of
 from projections.twin.fleet import Expression, Fleet
 
@@ -41,6 +41,12 @@ def _inside(fleet: Fleet, asked: Asked) -> Expression:
     return with_keys(in_window(counted_orders(fleet, asked), asked), asked)[0]
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the month, and what was refunded of them."""
+    orders, keys = with_keys(in_window(counted_orders(fleet, asked), asked), asked)
+    return with_refunds(fleet, asked, orders, keys)
+
+
 def _with_unactive(counted: list[Row], first: dict[date, int]) -> list[Row]:
     """The rows in order, with those known by then: whose first order ever lies in their month or an earlier one."""
     rows = []
@@ -64,4 +70,5 @@ DEFINITION = define(
     parameters=COUNTED,
     by=("month",),
     by_default=("month",),
+    explain=explain,
 )

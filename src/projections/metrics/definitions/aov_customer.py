@@ -5,8 +5,8 @@ Online Retail (F1, gross): 419.17.
 Source: docs/METRICS.md, "aov/customer@1".
 """
 
-from projections.metrics.definition import MONEY, ORDER_DIMENSIONS, Asked, Row, define
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import MONEY, TRADE_DIMENSIONS, Asked, Row, define
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -25,6 +25,7 @@ DEFINITION = define(
     name="aov/customer",
     version=1,
     parameters=MONEY,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"buyers": 0, "value": None},
+    explain=explain_orders,
 )

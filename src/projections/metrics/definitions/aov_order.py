@@ -5,8 +5,8 @@ Online Retail (F1, gross): 8,911,407.90 ÷ 18,532 = 480.87; with the 4 orders of
 Source: docs/METRICS.md, "aov/order@1".
 """
 
-from projections.metrics.definition import MONEY, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import MONEY, TRADE_DIMENSIONS, Asked, Row, define, ratio
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -24,6 +24,7 @@ DEFINITION = define(
     name="aov/order",
     version=1,
     parameters=MONEY,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"amount": 0, "orders": 0, "value": None},
+    explain=explain_orders,
 )

@@ -5,7 +5,7 @@ Source: docs/METRICS.md, "points".
 """
 
 from projections.metrics.definition import Asked, Row, define, ratio
-from projections.metrics.flows import ASSET, flows
+from projections.metrics.flows import ASSET, explain_flows, flows
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -31,4 +31,5 @@ DEFINITION = define(
     parameters=(ASSET,),
     by=tuple(TIME_UNITS),
     empty={"redeemed": 0, "granted": 0, "value": None},
+    explain=explain_flows,
 )

@@ -6,7 +6,7 @@ Source: docs/METRICS.md, "points".
 """
 
 from projections.metrics.definition import Asked, Row, define, ratio
-from projections.metrics.flows import ASSET, flows
+from projections.metrics.flows import ASSET, explain_flows, flows
 from projections.twin.fleet import Fleet
 
 
@@ -17,4 +17,6 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     return [{"redeemed": redeemed, "granted": granted, "value": ratio(redeemed, granted)}]
 
 
-DEFINITION = define(__doc__, compute, name="burn_rate/to_date", version=1, parameters=(ASSET,), window=False)
+DEFINITION = define(
+    __doc__, compute, name="burn_rate/to_date", version=1, parameters=(ASSET,), window=False, explain=explain_flows
+)

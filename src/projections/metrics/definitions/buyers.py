@@ -4,8 +4,8 @@ A customer who buys in two groups counts in both, and once in the row without gr
 Source: docs/METRICS.md, "Buyer".
 """
 
-from projections.metrics.definition import COUNTED, ORDER_DIMENSIONS, Asked, Row, define
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import COUNTED, TRADE_DIMENSIONS, Asked, Row, define
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -22,6 +22,7 @@ DEFINITION = define(
     name="buyers",
     version=1,
     parameters=COUNTED,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"buyers": 0},
+    explain=explain_orders,
 )

@@ -98,4 +98,5 @@ DEFINITION = define(
     version=1,
     parameters=(*MONEY, Parameter("weeks", "Weeks after as_of.", "whole", 52, most=1_000)),
     window=False,
+    explain="its numbers come from a model that is fitted to all customers together",
 )

@@ -14,7 +14,7 @@ from typing import Any
 from ledger.instants import DAY, midnight
 from projections.metrics.before import without_those_before
 from projections.metrics.definition import MONEY, Asked, Parameter, Row, define, ratio
-from projections.metrics.orders import counted_orders
+from projections.metrics.orders import counted_orders, with_refunds
 from projections.metrics.periods import DECEMBER, local_day, next_period
 from projections.twin.fleet import Expression, Fleet
 
@@ -23,10 +23,7 @@ WINDOW_DAYS = 30
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Cells in order of cohort and k."""
-    orders = without_those_before(fleet, counted_orders(fleet, asked))
-    first = orders.group_by("customer").agg(first_at=orders["at"].min(), first_local_at=orders.local_at.min())
-    orders = orders.inner_join(first, "customer")
-    orders = orders.mutate(cohort=orders.first_local_at.truncate("M").cast("date"), k=_age(orders, asked))
+    orders = _aged(fleet, asked)
     cells = fleet.rows(
         orders.group_by(["cohort", "k"]).agg(customers=orders.customer.nunique(), amount=orders.amount.sum())
     )
@@ -41,6 +38,26 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
         and (asked.end is None or midnight(cohort, zone) < asked.end)
     ]
     return [row for cohort in wanted for row in _rows(fleet, asked, cohort, by_cohort[cohort])]
+
+
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of a cell, and what was refunded of them."""
+    orders = _aged(fleet, asked)
+    zone = fleet.book.zone
+    if asked.start is not None:
+        orders = orders.filter(orders.cohort > local_day(asked.start - 1, zone))
+    if asked.end is not None:
+        orders = orders.filter(orders.cohort <= local_day(asked.end - 1, zone))
+    orders = orders.mutate(cohort=orders.first_local_at.strftime("%Y-%m"))
+    return with_refunds(fleet, asked, orders, ["cohort", "k"])
+
+
+def _aged(fleet: Fleet, asked: Asked) -> Expression:
+    """Orders with the `cohort` of their customer, and their `k`."""
+    orders = without_those_before(fleet, counted_orders(fleet, asked))
+    first = orders.group_by("customer").agg(first_at=orders["at"].min(), first_local_at=orders.local_at.min())
+    orders = orders.inner_join(first, "customer")
+    return orders.mutate(cohort=orders.first_local_at.truncate("M").cast("date"), k=_age(orders, asked))
 
 
 def _age(orders: Expression, asked: Asked) -> Expression:
@@ -97,4 +114,6 @@ DEFINITION = define(
         *MONEY,
         Parameter("rolling", "30-day steps from each first order.", "choice", "false", ("false", "true")),
     ),
+    keys=("cohort", "k"),
+    explain=explain,
 )

@@ -1,24 +1,22 @@
 """Customers: streams opened by the end of the period and not closed, merged into another or erased by then.
 
 opened = customers whose first record happened in the period; left = customers closed, merged or erased in it;
-customers = opened before its end − left before its end. A customer is where its first place was (channel, store, brand …).
-A customer without an order or a sign-up with a place has none.
+net = opened − left; customers = opened before its end − left before its end. A customer is where its first place was (channel,
+store, brand …). A customer without an order or a sign-up with a place has none. By tier: where customers stand at as_of.
 Source: docs/METRICS.md; the pool of customers a program has, whoever is connected.
 """
 
 from projections.metrics.definition import ORDER_DIMENSIONS, Asked, Row, define
 from projections.metrics.orders import grouped, in_window, with_keys
 from projections.metrics.periods import TIME_UNITS
+from projections.metrics.standing import LEAVING, tiers
+from projections.metrics.tables import stacked
 from projections.twin.fleet import Expression, Fleet
-
-LEAVING = ("customer.closed", "customer.merged", "customer.erased")
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Opened and left by period, and the sum of both up to its end."""
-    opened = _placed(fleet, asked, _first(fleet.table("records")))
-    records = fleet.table("records")
-    left = _placed(fleet, asked, _first(records.filter(records.type.isin(LEAVING))))
+    opened, left = _opened_and_left(fleet, asked)
     changes: dict[tuple[object, ...], Row] = {}
     for name, table in (("opened", opened), ("left", left)):
         keyed, keys = with_keys(in_window(table, asked), asked)
@@ -31,20 +29,37 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     return _summed(rows, asked, _before(fleet, asked, opened, left))
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The first records of customers opened in the period, and what ended those that left in it."""
+    opened, left = (with_keys(in_window(one, asked), asked) for one in _opened_and_left(fleet, asked))
+    return stacked(opened[0].select("position", *opened[1]), left[0])
+
+
+def _opened_and_left(fleet: Fleet, asked: Asked) -> tuple[Expression, Expression]:
+    records = fleet.table("records")
+    left = records.filter(records.type.isin(LEAVING))
+    return _placed(fleet, asked, _first(records)), _placed(fleet, asked, _first(left))
+
+
 def _first(records: Expression) -> Expression:
-    return records.group_by("customer").agg(at=records["at"].min(), local_at=records.local_at.min())
+    return records.group_by("customer").agg(
+        at=records["at"].min(), local_at=records.local_at.min(), position=records.position.argmin(records["at"])
+    )
 
 
 def _placed(fleet: Fleet, asked: Asked, customers: Expression) -> Expression:
-    """Customers with their first place, where it is asked for."""
-    wanted = list(asked.dimensions)
+    """Customers with their tier at as_of and their first place, where they are asked for."""
+    if "tier" in asked.by:
+        standing = tiers(fleet).select("customer", "tier")
+        customers = customers.left_join(standing, "customer").drop("customer_right")
+    wanted = [name for name in asked.dimensions if name != "tier"]
     if not wanted:
         return customers
     seen = [
-        table.select("customer", "position", at_place="at", **{name: name for name in wanted})
+        table.select("customer", at_place="at", **{name: name for name in wanted})
         for table in (fleet.table("signups"), fleet.table("orders"))
     ]
-    places = seen[0].union(seen[1])
+    places = stacked(*seen)
     places = places.filter(places[wanted[0]].notnull())
     first = places.group_by("customer").agg(**{name: places[name].argmin(places.at_place) for name in wanted})
     return customers.left_join(first, "customer").drop("customer_right")
@@ -70,9 +85,11 @@ def _summed(rows: list[Row], asked: Asked, before: dict[tuple[object, ...], int]
     running = dict(before)
     for row in rows:
         key = tuple(row[one] for one in asked.dimensions)
-        running[key] = running.get(key, 0) + row["opened"] - row["left"]
-        row["customers"] = running[key]
+        row["net"] = row["opened"] - row["left"]
+        running[key] = row["customers"] = running.get(key, 0) + row["net"]
     return rows
 
 
-DEFINITION = define(__doc__, compute, name="customers", version=1, by=(*TIME_UNITS, *ORDER_DIMENSIONS))
+DEFINITION = define(
+    __doc__, compute, name="customers", version=1, by=(*TIME_UNITS, *ORDER_DIMENSIONS, "tier"), explain=explain
+)

@@ -9,7 +9,8 @@ Source: docs/METRICS.md, "stage@1".
 
 from projections.metrics.definition import CURRENCY, Asked, Parameter, Row, define
 from projections.metrics.definitions import stage
-from projections.metrics.orders import counted_orders
+from projections.metrics.orders import counted_orders, with_refunds
+from projections.metrics.tables import first_of
 from projections.twin.fleet import Expression, Fleet
 
 STAGES_OF = {"all": ("silent", "dormant", "churned"), "going": ("silent", "dormant"), "gone": ("churned",)}
@@ -21,7 +22,7 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     away = staged.filter(staged.stage.isin(STAGES_OF[asked["of"]]))
     orders = counted_orders(fleet, asked)
     worth = orders.group_by("customer").agg(orders=orders.count(), amount=orders.amount.sum())
-    last = _first_of(orders, "customer", [orders["at"].desc(), orders.position.desc()])
+    last = first_of(orders, "customer", [orders["at"].desc(), orders.position.desc()])
     found = away.inner_join(worth, "customer").inner_join(
         last.select("customer", "position", last_at="local_at"), "customer"
     )
@@ -34,16 +35,15 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
 def _bought(fleet: Fleet) -> Expression:
     """The largest line of each order."""
     lines = fleet.table("order_lines")
-    largest = _first_of(lines, "position", [lines.amount.desc(), lines.line])
+    largest = first_of(lines, "position", [lines.amount.desc(), lines.line])
     return largest.select("position", last_bought=largest.category.coalesce(largest.sku))
 
 
-def _first_of(table: Expression, key: str, order: list[Expression]) -> Expression:
-    """The first row of each group, in an order without ties."""
-    import ibis  # noqa: PLC0415 - heavy, and only wanted here
-
-    numbered = table.mutate(place=ibis.row_number().over(group_by=key, order_by=order))
-    return numbered.filter(numbered.place == 0).drop("place")
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the customers, and what was refunded of them."""
+    staged = stage.stages(fleet, asked)
+    away = staged.filter(staged.stage.isin(STAGES_OF[asked["of"]]))
+    return with_refunds(fleet, asked, counted_orders(fleet, asked).semi_join(away, "customer"), ["customer"])
 
 
 def _row(row: Row) -> Row:
@@ -70,4 +70,6 @@ DEFINITION = define(
         Parameter("limit", "How many customers at most.", "whole", 100, most=10_000),
     ),
     window=False,
+    keys=("customer",),
+    explain=explain,
 )

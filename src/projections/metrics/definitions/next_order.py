@@ -7,7 +7,8 @@ Source: docs/METRICS.md; CDNOW: 23,570 customers, 12,054 without a second day.
 
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.gaps import with_gaps
-from projections.twin.fleet import Fleet
+from projections.metrics.tables import stacked
+from projections.twin.fleet import Expression, Fleet
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
@@ -35,6 +36,15 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     return rows
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The n-th order of each customer, and the one after; of a day with several, its first."""
+    seen = with_gaps(fleet, asked)
+    here = seen.select("position", order_number="number")
+    after = seen.filter(seen.number > 1).select("position", order_number=seen.number - 1)
+    both = stacked(here, after)
+    return both.filter(both.order_number <= asked["up_to"])
+
+
 DEFINITION = define(
     __doc__,
     compute,
@@ -42,4 +52,6 @@ DEFINITION = define(
     version=1,
     parameters=(*COUNTED, OCCASION, Parameter("up_to", "The last order number shown.", "whole", 10, most=1_000)),
     window=False,
+    keys=("order_number",),
+    explain=explain,
 )

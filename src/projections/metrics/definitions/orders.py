@@ -5,8 +5,8 @@ orders_per_buyer = orders ÷ buyers.
 Source: docs/METRICS.md, "Order".
 """
 
-from projections.metrics.definition import COUNTED, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import COUNTED, TRADE_DIMENSIONS, Asked, Row, define, ratio
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -24,6 +24,7 @@ DEFINITION = define(
     name="orders",
     version=1,
     parameters=COUNTED,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"orders": 0, "buyers": 0, "orders_per_buyer": None},
+    explain=explain_orders,
 )

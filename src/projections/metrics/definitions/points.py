@@ -8,7 +8,7 @@ Source: docs/METRICS.md, "points".
 """
 
 from projections.metrics.definition import Asked, Row, define
-from projections.metrics.flows import ASSET, flows
+from projections.metrics.flows import ASSET, explain_flows, flows
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -25,4 +25,5 @@ DEFINITION = define(
     version=1,
     parameters=(ASSET,),
     by=tuple(TIME_UNITS),
+    explain=explain_flows,
 )

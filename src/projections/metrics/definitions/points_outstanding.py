@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from projections.metrics.definition import Asked, Parameter, Row, define
 from projections.metrics.flows import ASSET
 from projections.metrics.lots import remaining
-from projections.twin.fleet import Fleet
+from projections.metrics.tables import stacked
+from projections.twin.fleet import Expression, Fleet
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
@@ -28,6 +29,30 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     return [found[month] for month in sorted(found)]
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The records that opened the lots and debts of a month."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+    import pyarrow as pa  # noqa: PLC0415
+
+    left = remaining(fleet)
+    left = left.filter(left.asset == asked["asset"])
+    column = "granted_at" if asked["month"] == "grant" else "expires_at"
+    lots = left.filter(left.kind == "lot").mutate(instant=lambda one: one[column])
+    instants = [row["instant"] for row in fleet.rows(lots.select("instant").distinct())]
+    months = ibis.memtable(
+        pa.table(
+            {
+                "instant": pa.array([one for one in instants if one is not None], pa.timestamp("us")),
+                "month": pa.array([_month(fleet, one) for one in instants if one is not None], pa.string()),
+            }
+        )
+    )
+    dated = lots.inner_join(months, "instant").select("position", "month")
+    undated = lots.filter(lots.instant.isnull()).select("position", month=ibis.literal("never"))
+    debts = left.filter(left.kind == "debt").select("position", month=ibis.literal("debt"))
+    return stacked(dated, undated, debts)
+
+
 def _month(fleet: Fleet, instant: datetime | None) -> str:
     return "never" if instant is None else f"{instant.replace(tzinfo=UTC).astimezone(fleet.book.zone):%Y-%m}"
 
@@ -39,4 +64,6 @@ DEFINITION = define(
     version=1,
     parameters=(ASSET, Parameter("month", "Which month.", "choice", "expiry", ("expiry", "grant"))),
     window=False,
+    keys=("month",),
+    explain=explain,
 )

@@ -9,13 +9,13 @@ from projections.metrics.definition import COUNTED, OCCASION, Asked, Row, define
 from projections.metrics.gaps import with_gaps
 from projections.metrics.orders import grouped, in_window, with_keys
 from projections.metrics.periods import TIME_UNITS
-from projections.twin.fleet import Fleet
+from projections.metrics.tables import stacked
+from projections.twin.fleet import Expression, Fleet
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Gaps, and how they are distributed."""
-    seen = with_gaps(fleet, asked)
-    gaps, keys = with_keys(in_window(seen.filter(seen.gap_days.notnull()), asked), asked)
+    gaps, keys = _gaps(fleet, asked)
     return fleet.rows(
         grouped(gaps, keys).agg(
             gaps=gaps.count(),
@@ -27,6 +27,23 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     )
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """Both orders of each pair; of a day with several, its first."""
+    gaps, keys = _gaps(fleet, asked)
+    return stacked(gaps.select("position", *keys), gaps.select(*keys, position="position_before"))
+
+
+def _gaps(fleet: Fleet, asked: Asked) -> tuple[Expression, list[str]]:
+    seen = with_gaps(fleet, asked)
+    return with_keys(in_window(seen.filter(seen.gap_days.notnull()), asked), asked)
+
+
 DEFINITION = define(
-    __doc__, compute, name="purchase_interval", version=1, parameters=(*COUNTED, OCCASION), by=tuple(TIME_UNITS)
+    __doc__,
+    compute,
+    name="purchase_interval",
+    version=1,
+    parameters=(*COUNTED, OCCASION),
+    by=tuple(TIME_UNITS),
+    explain=explain,
 )

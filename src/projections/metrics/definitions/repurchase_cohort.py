@@ -13,27 +13,41 @@ from projections.metrics.before import without_those_before
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.orders import counted_orders, grouped, in_window, occasion_instants, with_keys
 from projections.metrics.periods import TIME_UNITS
-from projections.twin.fleet import Fleet
+from projections.metrics.tables import stacked
+from projections.twin.fleet import Expression, Fleet
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """First occasions, joined with the same customers' later ones."""
-    import ibis  # noqa: PLC0415 - heavy, and only wanted here
-
-    days = asked["n"]
-    seen = occasion_instants(without_those_before(fleet, counted_orders(fleet, asked)), asked)
-    first = seen.group_by("customer").agg(at=seen["at"].min(), local_at=seen.local_at.min())
-    if asked["immature"] == "exclude":
-        ripe = ibis.timestamp(to_datetime(fleet.cut.as_of - days * DAY).replace(tzinfo=None))
-        first = first.filter(first["at"] <= ripe)
-    first, keys = with_keys(in_window(first, asked), asked)
-    later = seen.select("customer", later_at="at")
-    both = first.inner_join(later, "customer")
-    both = both.filter((both.later_at > both["at"]) & (both.later_at < both["at"] + ibis.interval(days=days)))
+    first, both, keys = _first_and_later(fleet, asked)
     repeated = both.select("customer").distinct().mutate(repeated=True)
     cohort = first.left_join(repeated, "customer")
     rows = fleet.rows(grouped(cohort, keys).agg(repeated=cohort.repeated.count(), customers=cohort.count()))
     return [{**row, "value": ratio(row["repeated"], row["customers"])} for row in rows]
+
+
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The first order of each customer, and those that followed within N days."""
+    first, both, keys = _first_and_later(fleet, asked)
+    return stacked(first.select("position", *keys), both.select(*keys, position="later_position"))
+
+
+def _first_and_later(fleet: Fleet, asked: Asked) -> tuple[Expression, Expression, list[str]]:
+    """First occasions of the window; each beside those within N days of it; and what they are grouped by."""
+    import ibis  # noqa: PLC0415 - heavy, and only wanted here
+
+    days = asked["n"]
+    seen = occasion_instants(without_those_before(fleet, counted_orders(fleet, asked)), asked)
+    first = seen.group_by("customer").agg(
+        at=seen["at"].min(), local_at=seen.local_at.min(), position=seen.position.argmin(seen["at"])
+    )
+    if asked["immature"] == "exclude":
+        ripe = ibis.timestamp(to_datetime(fleet.cut.as_of - days * DAY).replace(tzinfo=None))
+        first = first.filter(first["at"] <= ripe)
+    first, keys = with_keys(in_window(first, asked), asked)
+    both = first.inner_join(seen.select("customer", later_at="at", later_position="position"), "customer")
+    both = both.filter((both.later_at > both["at"]) & (both.later_at < both["at"] + ibis.interval(days=days)))
+    return first, both, keys
 
 
 DEFINITION = define(
@@ -51,4 +65,5 @@ DEFINITION = define(
     ),
     by=tuple(TIME_UNITS),
     empty={"repeated": 0, "customers": 0, "value": None},
+    explain=explain,
 )

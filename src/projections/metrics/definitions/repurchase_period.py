@@ -9,8 +9,9 @@ from datetime import date
 
 from ledger.instants import midnight
 from projections.metrics.definition import COUNTED, Asked, Row, define, ratio
-from projections.metrics.orders import counted_orders, in_window, with_keys
+from projections.metrics.orders import counted_orders, in_window, with_keys, with_refunds
 from projections.metrics.periods import TIME_UNITS, next_period
+from projections.metrics.tables import stacked
 from projections.twin.fleet import Expression, Fleet
 
 
@@ -25,7 +26,22 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     return [_row(fleet, unit, period, buyers_of, again.get(period, 0)) for period, buyers_of in found.items()]
 
 
-def _bought_again(fleet: Fleet, orders: Expression, buyers: Expression, unit: str) -> dict[date, int]:
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """Orders of the period, and those of the next one by the same customers."""
+    orders, _ = with_keys(counted_orders(fleet, asked), asked)
+    inside, keys = with_keys(in_window(counted_orders(fleet, asked), asked), asked)
+    again = _dated_back(orders, asked.unit or "month", "position", "reference")
+    again = again.semi_join(inside, ["customer", "period"])
+    return with_refunds(
+        fleet,
+        asked,
+        stacked(inside.select("position", "reference", "period"), again),
+        keys,
+    )
+
+
+def _dated_back(orders: Expression, unit: str, *columns: str) -> Expression:
+    """Orders (`customer`, and more) at the `period` before their own."""
     import ibis  # noqa: PLC0415 - heavy, and only wanted here
 
     step = {
@@ -34,9 +50,11 @@ def _bought_again(fleet: Fleet, orders: Expression, buyers: Expression, unit: st
         "month": ibis.interval(months=1),
         "quarter": ibis.interval(months=3),
     }[unit]
-    earlier = orders.select("customer", "period").distinct()
-    earlier = earlier.select("customer", period=(earlier.period - step).cast("date"))
-    both = buyers.inner_join(earlier, ["customer", "period"])
+    return orders.select("customer", *columns, period=(orders.period - step).cast("date"))
+
+
+def _bought_again(fleet: Fleet, orders: Expression, buyers: Expression, unit: str) -> dict[date, int]:
+    both = buyers.inner_join(_dated_back(orders, unit).distinct(), ["customer", "period"])
     return {row["period"]: row["n"] for row in fleet.rows(both.group_by("period").agg(n=both.count()))}
 
 
@@ -60,4 +78,5 @@ DEFINITION = define(
     parameters=COUNTED,
     by=tuple(TIME_UNITS),
     by_default=("month",),
+    explain=explain,
 )

@@ -6,8 +6,8 @@ each period is a window of its own. Online Retail 2010-11 (filter F1, gross): 2,
 Source: docs/METRICS.md, "repurchase_rate/window@1".
 """
 
-from projections.metrics.definition import COUNTED, OCCASION, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped, occasions
+from projections.metrics.definition import COUNTED, OCCASION, TRADE_DIMENSIONS, Asked, Row, define, ratio
+from projections.metrics.orders import asked_orders, explain_orders, grouped, occasions
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -28,6 +28,7 @@ DEFINITION = define(
     name="repurchase_rate/window",
     version=1,
     parameters=(*COUNTED, OCCASION),
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"repeaters": 0, "buyers": 0, "value": None},
+    explain=explain_orders,
 )

@@ -5,7 +5,7 @@ Source: docs/METRICS.md, "returning_share@1".
 """
 
 from projections.metrics.definition import COUNTED, Asked, Row, define, ratio
-from projections.metrics.newness import newness
+from projections.metrics.newness import explain_newness, newness
 from projections.metrics.orders import grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
@@ -30,4 +30,5 @@ DEFINITION = define(
     parameters=COUNTED,
     by=tuple(TIME_UNITS),
     empty={"returning": 0, "buyers": 0, "value": None},
+    explain=explain_newness,
 )

@@ -6,7 +6,7 @@ Source: docs/METRICS.md, "returning_share".
 """
 
 from projections.metrics.definition import MONEY, Asked, Row, define, ratio
-from projections.metrics.newness import newness
+from projections.metrics.newness import explain_newness, newness
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -43,4 +43,5 @@ DEFINITION = define(
     parameters=MONEY,
     by=tuple(TIME_UNITS),
     empty=_NOTHING,
+    explain=explain_newness,
 )

@@ -7,24 +7,37 @@ published counts. A small program (fewer than 5 customers) has no quintiles.
 Source: docs/METRICS.md, "rfm/quantile@1".
 """
 
+from typing import Any
+
 from projections.metrics.definition import MONEY, Asked, Row, define
-from projections.metrics.rfm import by_segment, quintiles, values
-from projections.twin.fleet import Fleet
+from projections.metrics.rfm import by_segment, explain_segments, quintiles, values, with_segment
+from projections.twin.fleet import Expression, Fleet
 
 CUSTOMERS_MIN = 5
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Segments of all customers of the window."""
+    return by_segment(segmented(fleet, asked))
+
+
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the customers of a segment, and what was refunded of them."""
+    return explain_segments(fleet, asked, segmented(fleet, asked))
+
+
+def segmented(fleet: Fleet, asked: Asked) -> dict[str, Any]:
+    """The arrays of `rfm.values` with `segment`; of nobody where there are too few."""
     import numpy as np  # noqa: PLC0415 - heavy, and only wanted here
 
     found = values(fleet, asked)
     size = len(found["customer"])
     if size < CUSTOMERS_MIN:
-        return []
-    recency = 6 - quintiles(found["recency"])
-    frequency = quintiles(np.arange(1, size + 1))
-    return by_segment(found, recency.tolist(), frequency.tolist())
+        nobody = {name: array[:0] for name, array in found.items()}
+        return {**nobody, "segment": np.array([], dtype=object)}
+    return with_segment(found, 6 - quintiles(found["recency"]), quintiles(np.arange(1, size + 1)))
 
 
-DEFINITION = define(__doc__, compute, name="rfm/quantile", version=1, parameters=MONEY)
+DEFINITION = define(
+    __doc__, compute, name="rfm/quantile", version=1, parameters=MONEY, keys=("segment",), explain=explain
+)

@@ -5,16 +5,32 @@ R = 5 up to the first of `recency_days`, 4 up to the second …, 1 beyond the fo
 Source: docs/METRICS.md, "rfm/threshold@1".
 """
 
+from typing import Any
+
 from projections.errors import bad_parameter
 from projections.metrics.definition import MONEY, Asked, Parameter, Row, define
-from projections.metrics.rfm import by_segment, values
-from projections.twin.fleet import Fleet
+from projections.metrics.rfm import by_segment, explain_segments, values, with_segment
+from projections.twin.fleet import Expression, Fleet
 
 EDGES = 4
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Segments of all customers of the window."""
+    return by_segment(segmented(fleet, asked))
+
+
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the customers of a segment, and what was refunded of them."""
+    return explain_segments(fleet, asked, segmented(fleet, asked))
+
+
+def segmented(fleet: Fleet, asked: Asked) -> dict[str, Any]:
+    """The arrays of `rfm.values` with `segment`.
+
+    Raises:
+        FormError: other than four edges.
+    """
     import numpy as np  # noqa: PLC0415 - heavy, and only wanted here
 
     for name in ("recency_days", "frequencies"):
@@ -23,7 +39,13 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     found = values(fleet, asked)
     recency = 5 - np.searchsorted(asked["recency_days"], found["recency"], side="left")
     frequency = np.searchsorted(asked["frequencies"], found["frequency"], side="left") + 1
-    return by_segment(found, recency.tolist(), frequency.tolist())
+    return with_segment(found, recency, frequency)
+
+
+EDGES_GIVEN = (
+    Parameter("recency_days", "Edges of R in days.", "numbers", (30.0, 60.0, 120.0, 365.0)),
+    Parameter("frequencies", "Edges of F in orders.", "numbers", (1.0, 2.0, 4.0, 8.0)),
+)
 
 
 DEFINITION = define(
@@ -33,7 +55,8 @@ DEFINITION = define(
     version=1,
     parameters=(
         *MONEY,
-        Parameter("recency_days", "Edges of R in days.", "numbers", (30.0, 60.0, 120.0, 365.0)),
-        Parameter("frequencies", "Edges of F in orders.", "numbers", (1.0, 2.0, 4.0, 8.0)),
+        *EDGES_GIVEN,
     ),
+    keys=("segment",),
+    explain=explain,
 )

@@ -4,8 +4,8 @@ Minor units. Online Retail (F1, gross): 2,054.27.
 Source: docs/METRICS.md, "spend_per_buyer@1".
 """
 
-from projections.metrics.definition import MONEY, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import MONEY, TRADE_DIMENSIONS, Asked, Row, define, ratio
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -25,6 +25,7 @@ DEFINITION = define(
     name="spend_per_buyer",
     version=1,
     parameters=MONEY,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "cohort"),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"amount": 0, "buyers": 0, "value": None},
+    explain=explain_orders,
 )

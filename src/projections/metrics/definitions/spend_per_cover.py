@@ -5,7 +5,7 @@ Source: docs/METRICS.md, "spend_per_cover@1".
 """
 
 from projections.metrics.definition import MONEY, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -36,6 +36,7 @@ DEFINITION = define(
     name="spend_per_cover",
     version=1,
     parameters=MONEY,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS),
+    by=(*TIME_UNITS, *ORDER_DIMENSIONS, "tier", "cohort"),
     empty={"amount": 0, "covers": 0, "orders": 0, "value": None, "share_without_covers": None},
+    explain=explain_orders,
 )

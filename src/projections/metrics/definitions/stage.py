@@ -12,6 +12,8 @@ from ledger.instants import DAY, to_datetime
 from projections.metrics.before import bought_before
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.gaps import with_gaps
+from projections.metrics.orders import counted_orders, with_refunds
+from projections.metrics.tables import stacked
 from projections.twin.fleet import Expression, Fleet
 
 STAGES = ("prospect", "new", "active", "returning", "silent", "dormant", "churned")
@@ -78,6 +80,20 @@ def stages(fleet: Fleet, asked: Asked) -> Expression:
     )
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the customers of a stage, and what was refunded of them; of a prospect, its first record."""
+    return behind(fleet, asked, stages(fleet, asked), ["stage"])
+
+
+def behind(fleet: Fleet, asked: Asked, staged: Expression, keys: list[str]) -> Expression:
+    """The records behind the stages of customers, with the keys they have."""
+    orders = counted_orders(fleet, asked).inner_join(staged.select("customer", *keys), "customer")
+    records = fleet.table("records")
+    first = records.group_by("customer").agg(position=records.position.min())
+    without = staged.anti_join(orders, "customer").inner_join(first, "customer")
+    return stacked(with_refunds(fleet, asked, orders, keys), without)
+
+
 def _with_those_before(fleet: Fleet, each: Expression) -> Expression:
     """Occasions here, and those of another system the customer was taken over from: how many, and the last of them."""
     import ibis  # noqa: PLC0415 - heavy, and only wanted here
@@ -123,4 +139,6 @@ DEFINITION = define(
         Parameter("k", "Occasions in W that make a customer active.", "whole", 3),
     ),
     window=False,
+    keys=("stage",),
+    explain=explain,
 )

@@ -10,18 +10,14 @@ from dataclasses import replace
 from ledger.instants import DAY
 from projections.metrics.definition import Asked, Parameter, Row, define
 from projections.metrics.definitions import stage
-from projections.twin.fleet import Fleet
+from projections.twin.fleet import Expression, Fleet
 
 NOT_YET = "not_yet"
 
 
 def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     """Customers by both stages, in the order of the stages; flows of nobody are left out."""
-    begins = fleet.cut.as_of - asked["days"] * DAY if asked.start is None else asked.start - 1
-    earlier = replace(fleet, cut=replace(fleet.cut, as_of=min(begins, fleet.cut.as_of)))
-    after = stage.stages(fleet, asked).select("customer", after="stage")
-    before = stage.stages(earlier, asked).select("customer", before="stage")
-    both = after.left_join(before, "customer").select("after", before=before.before.fill_null(NOT_YET))
+    both = _both(fleet, asked)
     rows = fleet.rows(both.group_by(["before", "after"]).agg(customers=both.count()))
     order = (NOT_YET, *stage.STAGES)
     return sorted(
@@ -30,6 +26,27 @@ def compute(fleet: Fleet, asked: Asked) -> list[Row]:
     )
 
 
+def explain(fleet: Fleet, asked: Asked) -> Expression:
+    """The orders of the customers of a flow, up to as_of, and what was refunded of them; of a prospect, its first record."""
+    return stage.behind(fleet, asked, _both(fleet, asked), ["before", "after"])
+
+
+def _both(fleet: Fleet, asked: Asked) -> Expression:
+    """Customers with their stages `before` and `after`."""
+    after = stage.stages(fleet, asked).select("customer", after="stage")
+    before = stage.stages(earlier(fleet, asked), asked).select("customer", before="stage")
+    both = after.left_join(before, "customer")
+    return both.select("customer", "after", before=both.before.fill_null(NOT_YET))
+
+
+def earlier(fleet: Fleet, asked: Asked) -> Fleet:
+    """The fleet at the last instant before the window, or `days` before as_of; knowing what is known now."""
+    begins = fleet.cut.as_of - asked["days"] * DAY if asked.start is None else asked.start - 1
+    return replace(fleet, cut=replace(fleet.cut, as_of=min(begins, fleet.cut.as_of)))
+
+
+DAYS = Parameter("days", "Days before as_of, where `from` is left out.", "whole", 90, most=3_650)
+
 DEFINITION = define(
     __doc__,
     compute,
@@ -37,6 +54,8 @@ DEFINITION = define(
     version=1,
     parameters=(
         *stage.DEFINITION.parameters,
-        Parameter("days", "Days before as_of, where `from` is left out.", "whole", 90, most=3_650),
+        DAYS,
     ),
+    keys=("before", "after"),
+    explain=explain,
 )

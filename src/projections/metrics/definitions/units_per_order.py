@@ -4,8 +4,8 @@ Orders without lines have no quantity; orders_without_lines says how many. Onlin
 Source: docs/METRICS.md, "units_per_order".
 """
 
-from projections.metrics.definition import COUNTED, ORDER_DIMENSIONS, Asked, Row, define, ratio
-from projections.metrics.orders import asked_orders, grouped
+from projections.metrics.definition import COUNTED, TRADE_DIMENSIONS, Asked, Row, define, ratio
+from projections.metrics.orders import asked_orders, explain_orders, grouped
 from projections.metrics.periods import TIME_UNITS
 from projections.twin.fleet import Fleet
 
@@ -32,6 +32,7 @@ DEFINITION = define(
     name="units_per_order",
     version=1,
     parameters=COUNTED,
-    by=(*TIME_UNITS, *ORDER_DIMENSIONS),
+    by=(*TIME_UNITS, *TRADE_DIMENSIONS),
     empty={"units": 0.0, "orders": 0, "orders_without_lines": 0, "value": None},
+    explain=explain_orders,
 )

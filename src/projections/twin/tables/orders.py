@@ -1,4 +1,7 @@
-"""Orders: one `purchase.recorded` each, before any refund. Money in minor units of `currency`."""
+"""Orders: one `purchase.recorded` each, before any refund. Money in minor units of `currency`.
+
+`tier` is what the customer stood at when the order was decided.
+"""
 
 from projections.twin.declaring import OF_RECORD, PLACE, PLACE_SHAPE, VERSION, Column, Table, merged
 
@@ -17,7 +20,7 @@ ORDERS = Table(
                 "covers": "BIGINT",
                 "lines": [{"quantity": "DECIMAL(18,3)"}],
             },
-            "derived": {"reference": "VARCHAR", "business_day": "DATE"},
+            "derived": {"reference": "VARCHAR", "business_day": "DATE", "tier": {"tier": "VARCHAR"}},
         },
     ),
     rows="parsed AS r WHERE r.type = 'purchase.recorded'",
@@ -37,6 +40,7 @@ ORDERS = Table(
             "DECIMAL(18,3)",
             "list_sum(list_transform(r.data.lines, lambda one: one.quantity))::DECIMAL(18,3)",
         ),
+        Column("tier", "VARCHAR", "r.derived.tier.tier"),
         *PLACE,
     ),
     control=(("total", "currency"),),
