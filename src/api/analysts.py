@@ -13,7 +13,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -30,7 +30,8 @@ from ledger.settings import Mirrored, Settings
 from ledger.store import Pool
 from projections.errors import AnalysisEnded
 from projections.metrics.answering import answer
-from projections.reports.asking import Behind, point_records, points
+from projections.metrics.asking import find
+from projections.reports.asking import Behind, point_records, points, program_at
 from projections.reports.asking import Question as PointsQuestion
 from projections.tieout.tying import tie
 from projections.twin.engines import Engine, engine_of
@@ -68,7 +69,7 @@ class Subject:
     zone: str
 
     def book(self) -> Book:
-        """To read it with; its rules are not wanted."""
+        """To read it with, without its rules."""
         return Book(self.log_id, self.program, ZoneInfo(self.zone), ProgramState())
 
 
@@ -90,11 +91,12 @@ class MetricAsked:
 
     async def answered(self, desk: Desk) -> dict[str, Any]:
         """See `metrics.answering.answer`."""
-        async with (
-            lent(desk.pool) as conn,
-            desk.fleets.at(conn, self.subject.book(), self.cut) as fleet,
-        ):
-            return await asyncio.to_thread(answer, fleet, self.name, self.given)
+        async with lent(desk.pool) as conn:
+            book = self.subject.book()
+            if find(self.name).rules:
+                book = replace(book, state=await program_at(conn, book, self.cut.position))
+            async with desk.fleets.at(conn, book, self.cut) as fleet:
+                return await asyncio.to_thread(answer, fleet, self.name, self.given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,19 @@ def test_the_records_behind_a_cell(trading: Shop):
     assert (page["count"], len(page["records"]), page["next"]) == (3, 1, page["records"][0]["position"])
 
 
+def test_metrics_that_look_at_the_rules_read_them_as_they_were_known(own_shop: Shop):
+    """Against: a process apart that has no rules, and rules of today in an answer of before."""
+    path = f"/v1/programs/{own_shop.program}/rules"
+    valuation = {"effective_from": "2026-01-01T00:00:00Z", "currency": "CNY", "value_per_point": "0.01"}
+    for rate in ("0.7", "0.8"):
+        document = {**own_shop.client.get(path).json()["rules"], "valuation": [{**valuation, "redemption_rate": rate}]}
+        assert own_shop.client.put(path, json=document).status_code == 200
+    latest = asked(own_shop, "burn_rate/ultimate")
+    assert [row["value"] for row in latest["rows"]] == [0.8]
+    before = asked(own_shop, "burn_rate/ultimate", known_at=str(latest["position"] - 1))
+    assert [row["value"] for row in before["rows"]] == [0.7]
+
+
 def test_mixed_currencies_are_refused_until_one_is_chosen(service: Service):
     own_shop = Shop(service, service.client(), fresh("mixed"))
     assert own_shop.client.put(f"/v1/programs/{own_shop.program}/rules", json={}).status_code == 201

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from api.commands.connecting import Database, opened
 from ledger import reading
 from ledger.leasing import lent
 from ledger.reading import Book
 from ledger.settings import Settings
+from projections.reports.asking import program_at
 from projections.twin.engines import engine_of
 from projections.twin.fleet import Fleet, Fleets
 
@@ -27,6 +29,7 @@ async def fleet_of(
         found = await ledger.find(program)
         book = Book(found.log_id, program, found.state.rules.latest.document.zone, found.state)
         cut = await reading.cut_off(conn, book, now=ledger.now(), as_of=as_of, known_at=known_at)
+        book = replace(book, state=await program_at(conn, book, cut.position))
         fleets = Fleets(settings.twin, engine)
         try:
             async with fleets.at(conn, book, cut) as fleet:

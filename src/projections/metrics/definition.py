@@ -79,6 +79,7 @@ class Definition:
         window: whether `from` and `to` mean anything to it. by_default: where `by` is left out.
         money: the tables whose money it sums up, where it has a currency.
         keys: what tells its rows apart besides what it is asked by.
+        rules: whether it looks at the program's rules, as they were known at the position.
         explain: the records behind its rows; or why not, in words.
     """
 
@@ -94,6 +95,7 @@ class Definition:
     by_default: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     money: tuple[str, ...] = ("orders",)
+    rules: bool = False
     explain: Explain | str = "nothing tells which records stand behind it"
 
     @property

@@ -130,7 +130,9 @@ def valuations_at(valuations: tuple[Valuation, ...], as_of: int, money: str | No
 
 async def _header(conn: Connection, reader: Reader, question: Question, cut: CutOff) -> Header:
     opens_at = _opens_at(question.since, reader, cut.as_of)
-    state = await _program_at(conn, reader, cut.position)
+    state = await program_at(conn, reader, cut.position)
+    if state.rulebook is None:
+        raise _malformed("known_at", "nothing was known of this program then")
     document = state.rules.latest.document
     last = await store.read_log(conn, reader.log_id, after=cut.position - 1, limit=1) if cut.position else []
     return Header(
@@ -145,11 +147,13 @@ async def _header(conn: Connection, reader: Reader, question: Question, cut: Cut
     )
 
 
-async def _program_at(conn: Connection, reader: Reader, position: int) -> ProgramState:
-    """The program's own stream as it was known at a position: a later version of its rules changes no report of before."""
+async def program_at(conn: Connection, reader: Reader, position: int) -> ProgramState:
+    """The program's own stream as it was known at a position: a later version of its rules changes no report of before.
+
+    Raises:
+        DatabaseUnavailable
+    """
     stored = await store.read_stream(conn, reader.log_id, program_stream_id(reader.program), up_to_position=position)
-    if not stored:
-        raise _malformed("known_at", "nothing was known of this program then")
     return programs.fold([Record.from_bytes(one.record) for one in stored])
 
 

@@ -1,7 +1,7 @@
 """Ultimate burn rate: the share of points granted that is expected ever to be redeemed (URR), as the rules assume it.
 
 value = `redemption_rate` of the valuation that counts at as_of, by currency: the assumption of the liability report, not a count.
-The rules are those known now; without a valuation it is `valuation_missing`. Beside it stand the two that are counted:
+The rules are those known at known_at; without a valuation it is `valuation_missing`. Beside it stand the two that are counted:
 `burn_rate/period` and `burn_rate/to_date`.
 Source: docs/METRICS.md, "points"; the rules' `valuation`.
 """
@@ -34,5 +34,6 @@ DEFINITION = define(
     name="burn_rate/ultimate",
     version=1,
     window=False,
+    rules=True,
     explain="it is an assumption of the rules, not a count of records",
 )

@@ -62,7 +62,7 @@ def _members(fleet: Fleet, asked: Asked) -> Expression:
 
 
 def _rank(fleet: Fleet, asked: Asked) -> int:
-    """The rank of the tier that is asked for, as the rules have it now; 1 where any will do.
+    """The rank of the tier that is asked for, as the rules have it; 1 where any will do.
 
     Raises:
         FormError: the rules know no such tier.
@@ -115,5 +115,6 @@ DEFINITION = define(
         *rfm_threshold.EDGES_GIVEN,
     ),
     keys=("group",),
+    rules=True,
     explain=explain,
 )
