@@ -107,9 +107,9 @@ EVENTS: dict[str, dict[str, Any]] = {
     "package_use": _event(6, "package.used", {"package_id": "P-1", "use_id": "V-1", "place": _PLACE}),
     "package_refund": _event(7, "package.refunded", {"package_id": "P-1", "refund_id": "RF-7"}),
     "membership": _event(8, "membership.purchased", {"membership_id": "M-1", "plan": "vip"}),
-    "benefit": _event(13, "benefit.taken", {"benefit": "birthday_gift", "attributes": {"birthday_month": 1}}),
+    "benefit": _event(43, "benefit.taken", {"benefit": "birthday_gift", "attributes": {"birthday_month": 1}}),
     "coupon_payment": _event(
-        14,
+        44,
         "purchase.recorded",
         {
             "order_id": "SO-14",
@@ -122,7 +122,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         },
     ),
     "coupon_hold": _event(
-        15,
+        45,
         "hold.placed",
         {
             "hold_id": "H-15",
@@ -132,7 +132,7 @@ EVENTS: dict[str, dict[str, Any]] = {
             "until": "2026-12-21T00:00:00+08:00",
         },
     ),
-    "coupon_capture": _event(16, "hold.captured", {"hold_id": "H-15", "order_id": "SO-15"}),
+    "coupon_capture": _event(46, "hold.captured", {"hold_id": "H-15", "order_id": "SO-15"}),
     "renewal": _event(9, "membership.renewed", {"membership_id": "M-1", "renewal_id": "N-1", "automatic": True}),
     "pause": _event(10, "membership.paused", {"membership_id": "M-1", "reason": "travels"}),
     "resumption": _event(11, "membership.resumed", {"membership_id": "M-1"}),
@@ -143,9 +143,9 @@ EVENTS: dict[str, dict[str, Any]] = {
 
 CODES: dict[str, dict[str, Any]] = {
     "codes": {
-        **_event(17, "codes.made", {"batch": "spring-2026", "kind": "tea_10", "count": 100000, "per_customer": 1}),
+        **_event(47, "codes.made", {"batch": "spring-2026", "kind": "tea_10", "count": 100000, "per_customer": 1}),
         "subject": "default",
     },
-    "claim": _event(18, "coupon.claimed", {"code": "00G000-01A3F7-QKXP5Z"}),
+    "claim": _event(48, "coupon.claimed", {"code": "00G000-01A3F7-QKXP5Z"}),
 }
 """A batch of codes, and the claim of one; which codes are genuine is a matter of the installation's key."""
