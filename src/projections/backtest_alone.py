@@ -11,7 +11,7 @@ from typing import Any
 from ledger import account as accounts
 from ledger.account import Account
 from ledger.deciding import Command
-from ledger.deciding.command import DUE
+from ledger.parts.family import DUE
 from ledger.records import FOLLOWS, Record
 
 ARRIVES = "program:transferred"

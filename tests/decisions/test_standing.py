@@ -116,6 +116,13 @@ def test_its_end_is_a_record_of_its_own_whether_or_not_the_clock_runs():
     assert [(one.type, text_of(one.instant)) for one in clock.records] == [("customer.unfrozen", "2026-01-05")]
 
 
+def test_a_freeze_that_ends_by_time_leaves_another_that_has_no_end():
+    """Seen before it was repaired: the record of the end unfroze whatever ran, once the clock had written it."""
+    steps = (POINTS, frozen("redeem", "2026-01-02"), frozen("all", "2026-01-03", "2026-01-05"))
+    for clock in ((), (clock_runs("2026-01-06"),)):
+        given(*steps, *clock).when(redeemed("R-1", 10, "2026-01-07")).refused("customer_frozen")
+
+
 def test_a_late_redemption_of_the_frozen_days_is_refused_though_the_freeze_is_over():
     """Planted bug: only what is frozen now looked at."""
     steps = (POINTS, UNTIL, granted(1, "2026-01-10"))

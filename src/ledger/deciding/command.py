@@ -8,13 +8,11 @@ from uuid import UUID
 from ledger.account import Account
 from ledger.errors import FormError
 from ledger.instants import MINUTE, show
+from ledger.parts.family import DUE
 from ledger.program import ProgramState
 from ledger.records import Posting, Record, source_key
 
 AHEAD_MAX_MINUTES = 5
-
-DUE = "ledger:due"
-"""Source of the records that time itself brings."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger import account as accounts
 from ledger.account import OPEN_LOTS_MAX, Account
-from ledger.deciding.command import DUE, Beside, Command, Context, Decision, NeedsHistory, told_after
+from ledger.deciding.command import Beside, Command, Context, Decision, NeedsHistory, told_after
 from ledger.deciding.expiring import expiries, expiry_reversal
 from ledger.deciding.numbering import due_id, renumbered
 from ledger.errors import InvariantBroken, LimitReached, TooManyLots
@@ -18,6 +18,7 @@ from ledger.history import Timeline
 from ledger.instants import show
 from ledger.lots import Free, free_at, joinable, open_after
 from ledger.money import AMOUNT_MAX
+from ledger.parts.family import DUE
 from ledger.records import FOLLOWS, Lot, Posting, Record
 from ledger.rules import RuleVersion
 

@@ -18,6 +18,10 @@ def nothing(_: Any, __: int) -> dict[str, Any]:
     return {}
 
 
+DUE = "ledger:due"
+"""Source of the records that time itself brings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One kind of part.

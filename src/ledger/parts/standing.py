@@ -9,7 +9,7 @@ over stay, since an event may come late; the eldest leave.
 from typing import Any
 
 from ledger.instants import NEVER, parse, show
-from ledger.parts.family import Family
+from ledger.parts.family import DUE, Family
 from ledger.records import Record
 
 NAME = "standing"
@@ -35,6 +35,8 @@ def evolve(part: Part | None, record: Record, instant: int) -> Part:
             fresh = [[what, instant, until, record.data["reason"]] for what in parts_of(record.data["what"])]
             return {**part, "freezes": [*part.get("freezes", ()), *fresh][-FREEZES_MAX:]}
         case "customer.unfrozen":
+            if record.source == DUE:  # what ended by itself has its end already, and what else is frozen stays so
+                return {**part, "unfrozen_at": max(instant, part.get("unfrozen_at", instant))}
             ended = parts_of(record.data["what"])
             freezes = [_ended(freeze, ended, instant) for freeze in part.get("freezes", ())]
             return {**part, "freezes": freezes, "unfrozen_at": max(instant, part.get("unfrozen_at", instant))}
