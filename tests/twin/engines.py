@@ -133,10 +133,8 @@ def _sealed(directory: Path, texts: list[str]) -> Manifest:
 
 
 def questions(definition: Definition) -> list[dict[str, str]]:
-    """Ways to ask a metric: as it is, by a dimension, and with each choice turned, by month in a window that cuts months."""
-    asked: list[dict[str, str]] = [{}]
-    if definition.by and definition.by[-1] != "month":
-        asked.append({"by": definition.by[-1]})
+    """Ways to ask a metric: by a dimension if it has one; and with each choice turned, by month in a window that cuts months."""
+    asked: list[dict[str, str]] = [{"by": definition.by[-1]} if definition.by else {}]
     turned = {one.name: one.choices[-1] for one in definition.parameters if one.choices and one.name != "asset"}
     if "month" in definition.by:
         turned |= {"by": "month", **({"from": "2025-03-01", "to": "2025-12-15"} if definition.window else {})}

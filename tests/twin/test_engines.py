@@ -79,7 +79,10 @@ def test_they_agree_in_the_past_and_on_what_was_known_then(both: tuple[Both, Bot
 @pytest.mark.slow
 @pytest.mark.parametrize("since", [None, "2025-09-01"])
 def test_the_points_report_is_one_report(both: tuple[Both, Both], since: str | None):
-    """Slices, flows, holds, lapses, accounts, debts: to the last point, now and as it was known half the log ago."""
+    """Slices, flows, holds, lapses, accounts, debts: to the last point, now and as it was known half the log ago.
+
+    Planted: a table in memory handed to Spark through pandas, where an entity nobody named became the text "NaN"; seen.
+    """
     opens_at = None if since is None else at(since) - 1
     for known_at in (None, both[0].last // 2):
         one, other = (tally_of_fleet(each.at(known_at=known_at), opens_at=opens_at) for each in both)

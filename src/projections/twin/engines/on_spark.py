@@ -12,7 +12,8 @@ What differs between the two engines, and where it is handled:
   rounding down (DuckDB) and towards zero (Spark) are one.
 - Order. Ibis writes NULLS LAST or FIRST out, and ties are ordered by id; text is compared by bytes in both.
 - Quantiles are exact and linearly interpolated in both: `percentile` here, never the approximate one.
-- Results come as Arrow, not through pandas, which would turn whole numbers beside nulls into floats.
+- Results and tables in memory go as Arrow, not through pandas, which makes floats of whole numbers beside nulls, and the text
+  "NaN" of a null.
 
 No function of Python runs inside Spark: no definition needs one.
 """
@@ -183,7 +184,7 @@ def _first_line(error: Exception) -> str:
 
 @cache
 def _backend_type() -> Any:
-    """Ibis' backend, with results as Arrow."""
+    """Ibis' backend, with results and tables in memory as Arrow."""
     from ibis.backends.pyspark import Backend  # noqa: PLC0415 - heavy, and only wanted here
     from ibis.formats.pyarrow import PyArrowData  # noqa: PLC0415 - the same
 
@@ -193,6 +194,10 @@ def _backend_type() -> Any:
             self._run_pre_execute_hooks(table)
             found = self._session.sql(self.compile(table)).toArrow()
             return expr.__pyarrow_result__(PyArrowData.convert_table(found, table.schema()))
+
+        def _register_in_memory_table(self, op: Any) -> None:
+            rows = op.data.to_pyarrow(op.schema)
+            self._session.createDataFrame(rows).createOrReplaceTempView(op.name)
 
     ArrowBackend.register_options()  # which `ibis.pyspark` does, and an import of its class does not
     return ArrowBackend
