@@ -12,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine
 from tests.properties.couponing import Couponing
 from tests.properties.crowding import Crowded
 from tests.properties.history import Historian
+from tests.properties.leaving import Leaving
 from tests.properties.machine import Checkout, Clawbacks, Everything
 from tests.properties.packaging import Packaging
 from tests.properties.purse import Aside, Purse
 from tests.properties.tiering import Tiered
 
-MACHINES = [Everything, Purse, Aside, Checkout, Clawbacks, Crowded, Historian, Tiered, Couponing, Packaging]
+MACHINES = [Everything, Purse, Aside, Checkout, Clawbacks, Crowded, Historian, Tiered, Couponing, Packaging, Leaving]
 SECONDS = settings(max_examples=25, stateful_step_count=20)
 HOURS = settings(max_examples=int(os.environ.get("LEDGER_CAMPAIGN_EXAMPLES", "20000")), stateful_step_count=40)
 
