@@ -10,7 +10,7 @@ from benchmarks.bench import Bench, median, position
 from benchmarks.client import connected
 from benchmarks.cluster import Database
 from benchmarks.figures import Figure
-from benchmarks.servers import Server, ledger_server
+from benchmarks.servers import Server, ledger_server, ledger_servers
 
 TITLE = "Batch and NDJSON intake"
 HOW = """\
@@ -18,13 +18,15 @@ Purchases of two lines (430 bytes), posted as `application/cloudevents-batch+jso
 NDJSON body. Customers are drawn from those of the filled tables (five purchases each, over the past 300 days) and a quarter as
 many new ones, so most heads have to be read and folded state to be written. The bare append is `store.append` with ready-made
 units of the same kind of events, decided beforehand, in batches of 1,000, one after the other, on the same tables, in turn with
-the loads; medians of three. Every event is counted in the log afterwards."""
+the loads; medians of three. One server process unless said otherwise: one has one core, and `ledger serve --workers 2` both.
+Every event is counted in the log afterwards."""
 
 BARE_RECORDS = 20_000
 FASTEST = 30_000
 """Events made ready for each second."""
 BARE = "bare append"
 AT_LEAST, OF_BARE = 10_000, 0.4
+WORKERS = 2
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -40,12 +42,14 @@ def _figures_on_filled(bench: Bench) -> list[Figure]:
 def _figures(bench: Bench, database: Callable[[], Database], name: str, *, of_filled: bool) -> list[Figure]:
     """Bare append, batches and lines in turn, each on the database it is given."""
     loads = {"4 × 1,000": (4, 1_000), "8 × 500": (8, 500), "1 × 1,000": (1, 1_000)}
-    bare, lines = [], []
+    bare, lines, together = [], [], []
     batches = {load: [] for load in loads}
     for _ in range(bench.repetitions if of_filled else 1):
         bare.append(bare_append(bench, database()))
         for load, (connections, size) in loads.items():
             batches[load].append(batch_intake(bench, database(), connections=connections, size=size))
+        if of_filled:
+            together.append(batch_intake(bench, database(), connections=4 * WORKERS, size=1_000, processes=WORKERS))
         lines.append(line_intake(bench, database()))
         bare.append(bare_append(bench, database()))
     ceiling = median(bare)
@@ -58,6 +62,9 @@ def _figures(bench: Bench, database: Callable[[], Database], name: str, *, of_fi
         )
         for load, speeds in batches.items()
     ]
+    if together:
+        in_flight = f"{4 * WORKERS} × 1,000 events in flight, {WORKERS} processes"
+        figures.append(_figure(f"{name}: batches, {in_flight}", median(together), ceiling, budget=True))
     return [*figures, _figure(f"{name}: NDJSON, one body", median(lines), ceiling, budget=False)]
 
 
@@ -66,10 +73,10 @@ def bare_append(bench: Bench, database: Database) -> float:
     return asyncio.run(units.bare_append(database, list(bench.purchases().commands(BARE_RECORDS))))
 
 
-def batch_intake(bench: Bench, database: Database, *, connections: int, size: int) -> float:
-    """Events per second that a fresh server takes in batches."""
-    with ledger_server(bench.cluster, database) as server:
-        return post_batches(bench, database, [server], connections=connections, size=size)
+def batch_intake(bench: Bench, database: Database, *, connections: int, size: int, processes: int = 1) -> float:
+    """Events per second that fresh server processes take in batches."""
+    with ledger_servers(bench.cluster, database, processes) as servers:
+        return post_batches(bench, database, servers, connections=connections, size=size)
 
 
 def post_batches(bench: Bench, database: Database, servers: list[Server], *, connections: int, size: int) -> float:
