@@ -115,7 +115,7 @@ class TestTaken:
         ),
     )
     def test_a_benefit_is_taken(self, scenario):
-        """Planted: the period taken from the calendar year of the writer's clock; 'each month' saw it."""
+        """Against: the period taken from the calendar year of the writer's clock."""
         scenario()
 
     @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestReached:
         assert [record.type for record in found.ledger.records].count("benefit.granted") == 1
 
     def test_no_room_left_stops_no_purchase(self):
-        """What was to be counted is left out and its record says so. Planted: the limit refused the purchase."""
+        """What was to be counted is left out and its record says so. Against: the limit refused the purchase."""
         rules = document({**WELCOME, "points": 50, "coupons": [{"kind": "cake"}, {"kind": "tea"}]})
         ledger = MemoryLedger(rules, now=TO_GOLD.time)
         decision = ledger.decide(TO_GOLD)

@@ -47,7 +47,7 @@ class TestCodes:
         ],
     )
     def test_what_is_changed_in_it_is_seen(self, other):
-        """Planted: the number left out of what is proved."""
+        """Against: the number left out of what is proved."""
         assert not codes.is_genuine(KEY, PROGRAM, other(codes.make(KEY, PROGRAM, 1, 1)))
 
     def test_it_is_of_its_program_and_key(self):

@@ -235,7 +235,7 @@ class TestFreeing:
         ),
     )
     def test_it_is_free_again(self, scenario):
-        """Planted: the entry of the coupon not made again at a release; 'and can be used' saw it."""
+        """Against: the entry of the coupon not made again at a release."""
         scenario()
 
     @pytest.mark.parametrize("clock", [False, True])

@@ -190,7 +190,7 @@ class TestRefunds:
         ),
     )
     def test_the_use_comes_back_by_the_coupons_rule(self, scenario):
-        """Planted: the use given back with the first part of the money; 'half of it' saw it."""
+        """Against: the use given back with the first part of the money."""
         scenario()
 
     def test_what_came_back_can_pay_again_and_no_more_than_once(self):

@@ -84,13 +84,13 @@ class TestHeld:
         ),
     )
     def test_it_is_held_as_long_as_it_is_paid(self, scenario):
-        """Planted: the tier left standing at the membership's end, without a review; 'ended, it is gone' saw it."""
+        """Against: the tier left standing at the membership's end, without a review."""
         scenario()
 
 
 class TestFloor:
     def test_a_review_does_not_fall_below_what_is_paid_for(self):
-        """Planted: the review that looks at the values alone."""
+        """Against: the review that looks at the values alone."""
         steps = (purchase("SO-2", 50_000, "2026-11-10"), member("M-1", "2027-12-15"))
         found = having(*steps).when(clock_runs("2028-01-01"))
         changed(found, "downgraded silver 2028-01-01, review 2028-01-15")

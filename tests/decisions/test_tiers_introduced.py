@@ -64,7 +64,7 @@ class TestIntroducing:
         ),
     )
     def test_the_history_counts(self, scenario):
-        """Planted: what was refunded counted all the same; 'less what was refunded' saw it."""
+        """Against: what was refunded counted all the same."""
         scenario()
 
     def test_the_record_says_what_was_counted(self):

@@ -83,7 +83,7 @@ def test_the_cells_of_an_answer_have_all_its_records_and_no_other(fleet: Fleet, 
 
 
 def test_what_is_behind_a_cell_adds_up_to_it(fleet: Fleet):
-    """Planted: refunds of an order left out of its cell."""
+    """Against: refunds of an order left out of its cell."""
     plain = Plain(town(1).records, END - timedelta(hours=8), IN_ZONE)
     by_position = {one["position"]: one for one in plain.records}
     for row in answer(fleet, "aov/order", {"by": "quarter,store"})["rows"]:

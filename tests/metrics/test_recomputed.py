@@ -1,7 +1,6 @@
 """Metrics beside the same numbers recomputed in plain Python, over small towns with everything in them.
 
-Against: a refund that lowers the wrong category, a review that is not written, a reward counted on both streams; what was planted
-stands at each test.
+Against: a refund that lowers the wrong category, a review that is not written, a reward counted on both streams.
 """
 
 from collections import Counter
@@ -60,7 +59,7 @@ BY = [
 
 @pytest.mark.parametrize("by", BY, ids="-".join)
 def test_orders_by_tier_category_cohort_and_place(seen: Seen, by: tuple[str, ...]):
-    """Planted: refunds of an order taken off each of its categories whole."""
+    """Against: refunds of an order taken off each of its categories whole."""
     fleet, plain = seen
     wanted = naive.trade(plain, by)
     for name in ("orders", "aov/order", "spend_per_buyer"):
@@ -86,7 +85,7 @@ def test_revenue_by_tier_category_and_cohort_sums_up(seen: Seen, by: tuple[str, 
 
 @pytest.mark.parametrize("by", [(), ("month",), ("store", "channel"), ("brand",)], ids="-".join)
 def test_cash_in(seen: Seen, by: tuple[str, ...]):
-    """Planted: a cancelled membership's money back left out; partner tenders counted."""
+    """Against: a cancelled membership's money back left out; partner tenders counted."""
     fleet, plain = seen
     wanted = naive.cash(plain, by)
     for untendered in ("exclude", "include"):
@@ -102,7 +101,7 @@ def test_cash_in(seen: Seen, by: tuple[str, ...]):
 
 
 def test_tiers_and_who_is_reviewed_soon(seen: Seen):
-    """Planted: the change with the latest instant, instead of the last written, as the one that stands."""
+    """Against: the change with the latest instant, instead of the last written, as the one that stands."""
     fleet, plain = seen
     standing = plain.tiers()
     members = Counter(one["data"]["tier"] for one in standing.values())
@@ -184,7 +183,7 @@ def test_signups_and_guides(seen: Seen):
 
 
 def test_referrals_by_month(seen: Seen):
-    """Planted: rewards of both sides counted as two."""
+    """Against: rewards of both sides counted as two."""
     fleet, plain = seen
     brought = plain.brought()
     found = {row["period"]: row for row in rows(fleet, "referral", by="month")}

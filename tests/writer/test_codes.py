@@ -28,7 +28,7 @@ def claim(number: int, customer: str):
 
 
 async def test_of_64_rivals_for_one_code_one_gets_it(shop: Shop) -> None:
-    """By three processes. Planted: the claim without its business key; all 64 got a coupon."""
+    """By three processes. Against: the claim without its business key."""
     await made(shop)
     writers = [await shop.writer() for _ in range(3)]
     said = await asyncio.gather(*(writers[n % 3].post([claim(7, f"c-{n}")]) for n in range(RIVALS)))
