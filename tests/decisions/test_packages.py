@@ -218,3 +218,13 @@ def test_a_list_price_belongs_to_its_refund():
     for kind in ({"id": "x", "list_price": 1}, {"id": "x", "refund": "less_used_at_list"}, PACKAGES[0]):
         with pytest.raises(FormError):
             read_document(rules(packages=[PACKAGES[0], kind]))
+
+
+@pytest.mark.parametrize("taken", ["held", "debt"])
+def test_no_kind_bears_the_name_of_an_account(taken: str):
+    """`customer:package:held` would be read as what a hold has set aside."""
+    coupon = {"id": taken, "value": {"kind": "gift", "sku": "TEA"}}
+    for document in (rules(packages=[{**PACKAGES[0], "id": taken}]), rules(coupons=[coupon])):
+        with pytest.raises(FormError) as refused:
+            read_document(document)
+        assert "name of an account" in refused.value.errors[0]["reason"]

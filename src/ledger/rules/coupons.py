@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ledger.instants import from_datetime
 from ledger.money import AMOUNT_MAX, Rounding, ratio, rounded, split
@@ -15,6 +15,18 @@ Minor = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 HUNDRED = 100
+
+TAKEN_NAMES = frozenset({"held", "debt"})
+"""A customer's accounts end so where something is set aside or owed: `customer:coupon:held` would be read as that."""
+
+
+def _free(name: str) -> str:
+    if name in TAKEN_NAMES:
+        raise ValueError(f"{name} is the name of an account, not of a kind")
+    return name
+
+
+KindName = Annotated[Name, AfterValidator(_free)]
 
 
 class AmountOff(Part):
@@ -115,7 +127,7 @@ class CouponKind(Part):
     whoever asks. A use returned after the coupon's end comes back for `return_days`, or not at all where that is 0.
     """
 
-    id: Name
+    id: KindName
     value: Worth
     uses: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 1
     minimum_spend: int = Field(0, ge=0, le=AMOUNT_MAX, strict=True)
@@ -153,7 +165,7 @@ class PackageKind(Part):
     `list_price` (minor units) each, only for all that is left; `none` is refused.
     """
 
-    id: Name
+    id: KindName
     validity: Validity = Validity()
     usable_at: Where = Where()
     refund: Literal["pro_rata", "less_used_at_list", "none"] = "pro_rata"
