@@ -13,6 +13,13 @@ KINDS = [
     {"id": "march", "value": TEN_OFF, "validity": {"expiry": {"kind": "after_days", "n": 9}}},
     {"id": "grace", "value": TEN_OFF, "validity": {"expiry": {"kind": "after_days", "n": 9}}, "return_days": 7},
     {
+        "id": "twice",
+        "value": TEN_OFF,
+        "uses": 2,
+        "validity": {"expiry": {"kind": "after_days", "n": 9}},
+        "return_days": 7,
+    },
+    {
         "id": "festival",
         "value": TEN_OFF,
         "validity": {"begins": "2026-04-01T00:00:00Z", "until": "2026-04-08T00:00:00Z"},

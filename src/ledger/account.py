@@ -16,7 +16,7 @@ from ledger.instants import NEVER, parse, show
 from ledger.parts import BY_NAME, BY_TYPE
 from ledger.records import Debt, Lot, Posting, Record, lot_to_json
 
-STATE_SCHEMA = 5
+STATE_SCHEMA = 6
 """Number of this fold. A head that carries another is folded again from its records."""
 
 OPEN_LOTS_MAX = 2_000

@@ -12,6 +12,16 @@ from tests.given import table
 from tests.vouchers import HERE, SZ_1_IS_RED, having
 
 
+def two_given_back():
+    return having(
+        coupon("C-1", "2026-03-01", "twice"),
+        coupon_used("C-1", "R-1", "2026-03-02"),
+        coupon_used("C-1", "R-2", "2026-03-03"),
+        coupon_back("R-1", "2026-03-12"),
+        coupon_back("R-2", "2026-03-13"),
+    )
+
+
 @table(
     (
         "one use of its own lot, whatever others there are",
@@ -237,6 +247,15 @@ def test_a_use_takes_from_the_coupons_own_lot(scenario):
             .lots("coupon:cake 1.1 2/3")
         ),
     ),
+    (
+        "of two uses given back after its end, one used again",
+        lambda: (
+            two_given_back()
+            .when(coupon_used("C-1", "R-3", "2026-03-14"))
+            .then("1 coupon:twice customer:coupon:twice -> program:redeemed of 4.1:1")
+            .lots("coupon:twice 5.1 1/1 until 2026-03-20")
+        ),
+    ),
 )
 def test_a_use_is_given_back_to_the_lot_it_came_from(scenario):
     """Planted: a lot reopened past its end; the budget left as it was."""
@@ -276,6 +295,15 @@ def test_a_use_is_given_back_to_the_lot_it_came_from(scenario):
             having(coupon("C-1", "2026-03-01", "march"))
             .when(coupon_voided("C-1", "2026-03-11"))
             .refused("coupon_expired")
+        ),
+    ),
+    (
+        "with two uses given back after its end, in lots of their own",
+        lambda: (
+            two_given_back()
+            .when(coupon_voided("C-1", "2026-03-14"))
+            .then("2 coupon:twice customer:coupon:twice -> program:reversed of 4.1:1 5.1:1")
+            .lots()
         ),
     ),
 )

@@ -106,10 +106,12 @@ def usable(unit: Unit, words: Words, no: Refusals, name: str, uses: int | None) 
     """
     entry = None if unit.late else unit.account.parts.get(words.made, {"open": {}})["open"].get(name)
     if entry is not None:
-        lot = unit.account.lots[entry["lot"]]
-        if uses is None or (uses <= lot.remaining and lot.available_at <= unit.instant):
-            taken = chosen([Free(lot, lot.remaining)], lot.remaining if uses is None else uses)
-            return Held(name, entry["kind"], entry["rules"], (lot.id,)), taken
+        lots = [unit.account.lots[lot] for lot, *_ in entry["lots"]]
+        free = [Free(lot, lot.remaining) for lot in lots]
+        begun = all(lot.available_at <= unit.instant for lot in lots)
+        if uses is None or (uses <= total(free) and begun):
+            taken = chosen(free, total(free) if uses is None else uses)
+            return Held(name, entry["kind"], entry["rules"], tuple(lot.id for lot in lots)), taken
     return _looked_up(unit, words, no, name, uses)
 
 

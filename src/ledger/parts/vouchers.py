@@ -1,7 +1,8 @@
 """The vouchers a customer holds: by id those open, and how many of each kind were made.
 
-`{"open": {id: entry}, "made": {kind: n}}` with entries `{"kind", "rules", "lot", "left", "from", "until", "code"?,
-"campaign"?}`: `rules` the version that made it, `lot` where what is left lies, instants in microseconds.
+`{"open": {id: entry}, "made": {kind: n}}` with entries `{"kind", "rules", "lots": [[lot, left, from, until]], "code"?,
+"campaign"?}`: `rules` the version that made it, instants in microseconds. A voucher has one lot, and one more for each use given
+back after its end; they stand in the order in which they were opened.
 """
 
 from functools import partial
@@ -30,11 +31,11 @@ def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any] |
     derived = record.derived or {}
     for named in derived.get(words.made, ()):
         made[named["kind"]] = made.get(named["kind"], 0) + 1
-        entries[named[words.id]] = _entry(named, record)
+        _put_in(entries, named[words.id], named, record)
     if restored := derived.get("restored"):
-        _give_back(entries, restored[words.id], _entry(restored, record))
+        _put_in(entries, restored[words.id], restored, record)
     for back in derived.get(words.back, ()):
-        _give_back(entries, back[words.id], _entry(back, record))
+        _put_in(entries, back[words.id], back, record)
     for kind in derived.get("places_back", ()):
         made[kind] -= 1
     taken = {
@@ -43,17 +44,13 @@ def _evolve(words: Words, part: Any, record: Record, _: int) -> dict[str, Any] |
         if posting.source.startswith(f"customer:{words.word}:")
         for lot, amount in posting.lots
     }
-    for name, entry in [(name, entry) for name, entry in entries.items() if entry["lot"] in taken]:
-        left = entry["left"] - taken[entry["lot"]]
-        if left:
-            entries[name] = {**entry, "left": left}
-        else:
-            del entries[name]
+    if taken:
+        _take(entries, taken)
     return {"open": entries, "made": made} if entries or made else None
 
 
-def _entry(named: dict[str, Any], record: Record) -> dict[str, Any]:
-    """The entry of a voucher that a record opens, or reopens."""
+def _put_in(entries: dict[str, Any], name: str, named: dict[str, Any], record: Record) -> None:
+    """Open an entry, or add to one, what a record put into a voucher's lot."""
     lot = named["lot"]
     left, begins, until = 0, 0, NEVER
     for posting in record.postings:
@@ -61,30 +58,46 @@ def _entry(named: dict[str, Any], record: Record) -> dict[str, Any]:
             left, begins, until = posting.amount, posting.available_at or 0, posting.expires_at
         elif restored := [one for one in posting.restores if one.id == lot]:
             left, begins, until = posting.amount, restored[0].available_at, restored[0].expires_at
-    entry = {"kind": named["kind"], "rules": named.get("rules", record.rules), "lot": lot, "left": left}
-    return {**entry, "from": begins, "until": until} | {key: named[key] for key in SHOWN if key in named}
+    if not left:
+        return
+    fresh = {"kind": named["kind"], "rules": named.get("rules", record.rules)}
+    entry = entries.get(name) or fresh | {key: named[key] for key in SHOWN if key in named}
+    lots = {one[0]: one for one in entry.get("lots", ())}
+    lots[lot] = [lot, left + (lots[lot][1] if lot in lots else 0), begins, until]
+    entries[name] = {**entry, "lots": sorted(lots.values(), key=_opened)}
 
 
-def _give_back(entries: dict[str, Any], name: str, back: dict[str, Any]) -> None:
-    there = entries.get(name)
-    if there is not None and there["lot"] == back["lot"]:
-        entries[name] = {**there, "left": there["left"] + back["left"]}
-    elif back["left"]:
-        entries[name] = back
+def _take(entries: dict[str, Any], taken: dict[str, int]) -> None:
+    for name, entry in list(entries.items()):
+        if any(lot in taken for lot, *_ in entry["lots"]):
+            lots = [[lot, left - taken.get(lot, 0), *terms] for lot, left, *terms in entry["lots"]]
+            if still := [one for one in lots if one[1] > 0]:
+                entries[name] = {**entry, "lots": still}
+            else:
+                del entries[name]
+
+
+def _opened(lot: list[Any]) -> tuple[int, ...]:
+    """The version and the ordinal that make a lot's id."""
+    return tuple(int(part) for part in lot[0].split("."))
 
 
 def _show(words: Words, part: Any, instant: int) -> dict[str, Any]:
-    return {
-        words.made: [_shown(words, name, entry) for name, entry in part["open"].items() if entry["until"] > instant]
-    }
+    shown = []
+    for name, entry in part["open"].items():
+        if lots := [one for one in entry["lots"] if one[3] > instant]:
+            shown.append(_shown(words, name, entry, lots))
+    return {words.made: shown}
 
 
-def _shown(words: Words, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    shown = {words.id: name, "kind": entry["kind"], "left": entry["left"], "lot": entry["lot"]}
-    if entry["from"]:
-        shown["available_at"] = show(entry["from"])
-    if entry["until"] != NEVER:
-        shown["expires_at"] = show(entry["until"])
+def _shown(words: Words, name: str, entry: dict[str, Any], lots: list[Any]) -> dict[str, Any]:
+    """What is left of it in all; the lot, and its dates, are those of the next use."""
+    lot, _, begins, until = lots[0]
+    shown = {words.id: name, "kind": entry["kind"], "left": sum(one[1] for one in lots), "lot": lot}
+    if begins:
+        shown["available_at"] = show(begins)
+    if until != NEVER:
+        shown["expires_at"] = show(until)
     return shown | {key: entry[key] for key in SHOWN if key in entry}
 
 
