@@ -201,7 +201,7 @@ def test_heads_are_folded_again_and_the_check_names_the_first_difference(ledger:
         (("import", "nowhere.txt"), "files that end in .csv, .parquet, .ndjson, .jsonl can be imported"),
         (
             ("import", "nowhere.csv", "-m", "odd"),
-            "there is no file odd; shipped with the ledger are online_retail.yaml",
+            "there is no file odd; shipped with the ledger are airline.yaml, airline_rules.yaml, online_retail.yaml",
         ),
         (("replay", "nobody"), "no embedded database in"),
     ],

@@ -59,8 +59,8 @@ def check_ledger(
     checked. Servers may go on meanwhile.
     """
     collect_rarely()
-    settings = Settings.from_environment()
     try:
+        settings = Settings.from_environment()
         with database(settings) as at:
             reports, tied = run(_checked(at, settings, program))
     except EXPECTED as error:

@@ -261,7 +261,9 @@ def _complete(
         name: (posting.why or {})[name] for name in ("lines", "bases") if name in (posting.why or {})
     }
     earning = Earning([], missing, dict(zip(why.get("lines", ()), why.get("bases", ()), strict=True)))
-    earning.due = due_of(trade, earning) if trade is not None else 0
+    if trade is not None:  # what is refunded is a share of the whole gift: shares of its parts may round to less
+        already = sum(one.due for one in _earnings(unit, gift))
+        earning.due = max(0, min(missing, due_of(trade, replace(earning, points=gift.right)) - already))
     given = missing - earning.due
     part = {"record": record.version, "of": gift.name, "lot": None, "was": 0, "right": missing}
     part |= {"refunded": earning.due, "delivered": 0, "due": 0, "forgone": 0}
