@@ -21,6 +21,7 @@ from projections.tieout.sides import TwinSide
 from projections.twin.engines import Engine, engine_of, on_spark
 from projections.twin.engines.on_duckdb import DuckDb
 from tests.builders import at
+from tests.metrics import town
 from tests.twin.engines import CUSTOMERS, Both, differences, log, opened, questions
 
 needs_spark = pytest.mark.filterwarnings("ignore")  # sockets that pyspark leaves to be collected
@@ -96,7 +97,7 @@ def test_the_tie_out_hears_the_same_of_both(both: tuple[Both, Both]):
     """Sums of Spark are brought here and put in the order of streams by the same SQL."""
     first, last = UUID(int=0), UUID(int=2**128 - 1)
     one, other = (TwinSide(each.at()).read(first, last) for each in both)
-    assert len(one) == CUSTOMERS
+    assert len(one) == CUSTOMERS + town.CUSTOMERS
     assert one == other
 
 

@@ -159,7 +159,9 @@ def _counts(unit: Unit, undone: Undone, clawback: list[dict[str, Any]]) -> list[
 
 def _claw_back(unit: Unit, order: Order, earning: Earning) -> dict[str, Any]:
     """Take back what is newly due of one earning, as far as the rules let it; see `clawback.take_back`."""
-    due = max(0, due_of(order, earning) - earning.due)  # a correction counts shares of the whole gift, which may round to more
+    due = max(
+        0, due_of(order, earning) - earning.due
+    )  # a correction counts shares of the whole gift, which may round to more
     if unit.timeline.lots[earning.lots[0]].asset == GROWTH:
         return _reduce_growth(unit, order, earning, due, max(unit.instant, order.instant))
     why = {"order": order.named()}

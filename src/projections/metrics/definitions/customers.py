@@ -10,7 +10,7 @@ from projections.metrics.definition import ORDER_DIMENSIONS, Asked, Row, define
 from projections.metrics.orders import grouped, in_window, with_keys
 from projections.metrics.periods import TIME_UNITS
 from projections.metrics.standing import LEAVING, tiers
-from projections.metrics.tables import stacked
+from projections.metrics.tables import first_of, stacked
 from projections.twin.fleet import Expression, Fleet
 
 
@@ -42,9 +42,8 @@ def _opened_and_left(fleet: Fleet, asked: Asked) -> tuple[Expression, Expression
 
 
 def _first(records: Expression) -> Expression:
-    return records.group_by("customer").agg(
-        at=records["at"].min(), local_at=records.local_at.min(), position=records.position.argmin(records["at"])
-    )
+    records = records.select("customer", "at", "local_at", "position")
+    return first_of(records, "customer", [records["at"], records.position])
 
 
 def _placed(fleet: Fleet, asked: Asked, customers: Expression) -> Expression:
@@ -56,12 +55,12 @@ def _placed(fleet: Fleet, asked: Asked, customers: Expression) -> Expression:
     if not wanted:
         return customers
     seen = [
-        table.select("customer", at_place="at", **{name: name for name in wanted})
+        table.select("customer", "position", at_place="at", **{name: name for name in wanted})
         for table in (fleet.table("signups"), fleet.table("orders"))
     ]
     places = stacked(*seen)
     places = places.filter(places[wanted[0]].notnull())
-    first = places.group_by("customer").agg(**{name: places[name].argmin(places.at_place) for name in wanted})
+    first = first_of(places, "customer", [places.at_place, places.position]).select("customer", *wanted)
     return customers.left_join(first, "customer").drop("customer_right")
 
 

@@ -13,7 +13,7 @@ from projections.metrics.before import without_those_before
 from projections.metrics.definition import COUNTED, OCCASION, Asked, Parameter, Row, define, ratio
 from projections.metrics.orders import counted_orders, grouped, in_window, occasion_instants, with_keys
 from projections.metrics.periods import TIME_UNITS
-from projections.metrics.tables import stacked
+from projections.metrics.tables import first_of, stacked
 from projections.twin.fleet import Expression, Fleet
 
 
@@ -38,9 +38,7 @@ def _first_and_later(fleet: Fleet, asked: Asked) -> tuple[Expression, Expression
 
     days = asked["n"]
     seen = occasion_instants(without_those_before(fleet, counted_orders(fleet, asked)), asked)
-    first = seen.group_by("customer").agg(
-        at=seen["at"].min(), local_at=seen.local_at.min(), position=seen.position.argmin(seen["at"])
-    )
+    first = first_of(seen.select("customer", "at", "local_at", "position"), "customer", [seen["at"], seen.position])
     if asked["immature"] == "exclude":
         ripe = ibis.timestamp(to_datetime(fleet.cut.as_of - days * DAY).replace(tzinfo=None))
         first = first.filter(first["at"] <= ripe)
