@@ -14,6 +14,9 @@ from api.schemas import PROGRAM_PATTERN, ref
 from ledger import declaring
 from ledger.declaring import STATUSES
 
+FIRST_YEAR, LAST_YEAR = 1900, 9998
+"""Of the instants there are; see `ledger.instants`."""
+
 EXAMPLE = {
     "program": "default",
     "business_day": "2026-11-21",
@@ -59,9 +62,12 @@ async def read_declarations(request: Request) -> Whole:
 
 def _read_day(text: str | None) -> date:
     try:
-        return date.fromisoformat(text or "")
+        day = date.fromisoformat(text or "")
     except ValueError as error:
         raise bad_parameter("business_day", "a date such as 2026-11-21") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise bad_parameter("business_day", f"a date of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 OPERATION = Operation(

@@ -136,8 +136,9 @@ def test_a_declaration_that_cannot_be_is_malformed(own_shop: Shop, data: dict[st
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-def test_a_day_is_asked_for(own_shop: Shop) -> None:
-    assert read(own_shop, business_day=fresh("day")).status_code == 400
+@pytest.mark.parametrize("day", [fresh("day"), "0001-01-01", "1899-12-31", "9999-01-01"])
+def test_a_day_is_asked_for(own_shop: Shop, day: str) -> None:
+    assert read(own_shop, business_day=day).status_code == 400
 
 
 def test_what_was_not_declared_differs_in_nothing() -> None:
