@@ -13,6 +13,8 @@ from typing import Any
 LOOK_SECONDS = 0.5
 AGAIN_SECONDS = 2.0
 END_SECONDS_MAX = 5.0
+GIVES_WAY = 15
+"""Niceness: what runs beside the service has time, whoever posts and reads has not."""
 
 
 @contextmanager
@@ -49,6 +51,7 @@ def _end(process: SpawnProcess) -> None:
 
 def _work(work: Callable[..., None], given: tuple[Any, ...], started_by: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    os.nice(GIVES_WAY)
     threading.Thread(target=end_with, args=(started_by,), daemon=True).start()
     work(*given)
 
